@@ -1,0 +1,30 @@
+/** A service's recorded memory as the sources give it: instances with their lives, on wall-clock time. */
+import type { Sample } from './series.ts';
+
+export type EndReason = 'deploy' | 'recycle' | 'oom' | 'restart';
+
+/** One process (or pod) from its start to its end. */
+export type InstanceMemory = {
+  /** Unique among all instances of the service, ended ones too (`<pid>.<startTicks>`, or Prometheus' `instance`). */
+  instance: string;
+  release: string | null;
+  /** Epoch seconds; null when not known. */
+  startedAt: number | null;
+  /** Epoch seconds; null while it lives. */
+  endedAt: number | null;
+  endReason: EndReason | null;
+  limitBytes: number | null;
+  /** `[epochSeconds, rssBytes]`, increasing. */
+  samples: readonly Sample[];
+};
+
+export type ServiceMemory = {
+  source: 'collector' | 'prometheus' | 'watch';
+  instances: readonly InstanceMemory[];
+  /** The configured limit, else the tightest one seen; bytes of one instance. */
+  limitBytes: number | null;
+  /** Epoch seconds of OOM kills in the window; null when nothing counts them. */
+  oomKillsAt: readonly number[] | null;
+  /** Releases in order of their first start. Epoch seconds. */
+  deploys: readonly { release: string; at: number }[];
+};

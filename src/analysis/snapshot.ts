@@ -1,0 +1,123 @@
+import { z } from 'zod';
+
+/**
+ * What a look into a live process found: two looks `windowSeconds` apart and their difference.
+ * Bounded lists (top N), names, types, counts and sizes only: never values. What was not measured is null.
+ */
+const count = z.number().nullable();
+
+export const SnapshotLayer = z.object({
+  layer: z.enum(['python-objects', 'allocator', 'native', 'file', 'stacks', 'shared']),
+  bytes: z.number(),
+  deltaBytes: count,
+});
+export type SnapshotLayer = z.infer<typeof SnapshotLayer>;
+
+export const SnapshotSite = z.object({
+  file: z.string(),
+  line: z.number(),
+  sizeDiffBytes: z.number(),
+  countDiff: z.number(),
+  traceback: z.array(z.string()),
+});
+
+export const SnapshotContainer = z.object({
+  /** Owner path from a module's globals: `app.retries.QUEUE`. Keys are never part of it. */
+  path: z.string(),
+  type: z.string(),
+  length: z.number(),
+  lengthDiff: count,
+  growthPerMinute: count,
+  bytesPerEntry: count,
+  /** Share of the process's RSS growth in the window that this container explains, 0..1. */
+  explainsRatio: count,
+  /** The oldest entries are the same objects as in the first look: nothing is evicted. */
+  oldestKept: z.boolean().nullable(),
+  /** Share of the newest entries that are callables, 0..1. */
+  callableRatio: count,
+  /** Share of the newest entries that reach themselves within a few hops, 0..1. */
+  cyclicRatio: count,
+  /** Bound of the container where it has one (deque maxlen, lru_cache maxsize). */
+  maxLength: count,
+});
+export type SnapshotContainer = z.infer<typeof SnapshotContainer>;
+
+export const SnapshotType = z.object({ type: z.string(), count: z.number(), countDiff: count });
+
+export const SnapshotGc = z.object({
+  enabled: z.boolean(),
+  thresholds: z.array(z.number()),
+  /** Collections by generation in the window. */
+  collections: z.array(z.number()),
+  longestPauseSeconds: count,
+  uncollectable: z.number(),
+  allocationsPerSecond: count,
+});
+
+export const SnapshotProcess = z.object({
+  python: z.string().nullable(),
+  threads: count,
+  openFiles: count,
+  minorFaultsPerSecond: count,
+  majorFaultsPerSecond: count,
+  /** PSI: share of the last 10 s in which some task waited for memory, 0..1. */
+  memoryPressureRatio: count,
+});
+
+export const Snapshot = z.object({
+  instance: z.string(),
+  release: z.string().nullable(),
+  /** RFC 3339. */
+  takenAt: z.string(),
+  windowSeconds: z.number(),
+  /** RSS of the process at the second look and its change in the window. */
+  rssBytes: z.number(),
+  rssDeltaBytes: count,
+  /** Longest time the look held the process up, as far as the probe could see. */
+  longestPauseSeconds: count,
+  layers: z.array(SnapshotLayer),
+  sites: z.array(SnapshotSite),
+  containers: z.array(SnapshotContainer),
+  types: z.array(SnapshotType),
+  gc: SnapshotGc.nullable(),
+  process: SnapshotProcess.nullable(),
+  sibling: z
+    .object({
+      instance: z.string(),
+      release: z.string().nullable(),
+      typesDiff: z.array(SnapshotType),
+      containersDiff: z.array(
+        z.object({ path: z.string(), type: z.string(), length: z.number(), lengthDiff: z.number() }),
+      ),
+    })
+    .nullable(),
+  /** Why parts are missing, plain sentences: "type counts: not taken, heap of 3.1 M objects is too large to stop for". */
+  notes: z.array(z.string()),
+});
+export type Snapshot = z.infer<typeof Snapshot>;
+
+export const LeakPatternName = z.enum([
+  'unbounded-cache',
+  'accumulated-results',
+  'callback-cycle',
+  'reference-cycle',
+  'native',
+  'fragmentation',
+  'warm-up',
+  'load-driven',
+  'none',
+  'inconclusive',
+]);
+export type LeakPatternName = z.infer<typeof LeakPatternName>;
+
+export const Confidence = z.enum(['high', 'medium', 'low']);
+export type Confidence = z.infer<typeof Confidence>;
+
+export const LeakPattern = z.object({
+  name: LeakPatternName,
+  confidence: Confidence,
+  evidence: z.array(z.string()),
+  counterEvidence: z.array(z.string()),
+  fix: z.string().nullable(),
+});
+export type LeakPattern = z.infer<typeof LeakPattern>;

@@ -1,0 +1,120 @@
+import { z } from 'zod';
+import { LeakPattern, Snapshot } from '../analysis/snapshot.ts';
+
+/** What a finished step leaves behind; stored, so that another replica goes on after it. */
+
+export const StepKind = z.enum(['capture', 'compare', 'snapshot', 'evaluate', 'query', 'note']);
+export type StepKind = z.infer<typeof StepKind>;
+
+const Interval = z.object({ estimate: z.number(), low: z.number(), high: z.number() });
+const Growth = z.object({
+  bytesPerHour: z.number(),
+  low: z.number(),
+  high: z.number(),
+  windowSeconds: z.number(),
+  samples: z.number(),
+});
+const Verdict = z.enum(['healthy', 'warning', 'critical', 'inconclusive']);
+const Confidence = z.enum(['high', 'medium', 'low']);
+
+export const CaptureFinding = z.object({
+  kind: z.literal('capture'),
+  source: z.string(),
+  dataAgeSeconds: z.number().nullable(),
+  /** Live instances, largest first, at most 20. Times RFC 3339. */
+  instances: z.array(
+    z.object({
+      instance: z.string(),
+      bytes: z.number(),
+      release: z.string().nullable(),
+      startedAt: z.string().nullable(),
+    }),
+  ),
+  limitBytes: z.number().nullable(),
+  growth: Growth.nullable(),
+  oomKills: z.object({ count: z.number(), windowSeconds: z.number() }).nullable(),
+});
+export type CaptureFinding = z.infer<typeof CaptureFinding>;
+
+export const CompareFinding = z.object({
+  kind: z.literal('compare'),
+  baseline: z
+    .object({
+      bytes: z.number(),
+      release: z.string().nullable(),
+      recordedAt: z.string(),
+      deltaRatio: z.number().nullable(),
+    })
+    .nullable(),
+  /** The worst instance, the release it runs, and the release that ran before it (null: none seen). */
+  worstInstance: z.string().nullable(),
+  worstBytes: z.number().nullable(),
+  release: z.string().nullable(),
+  previousRelease: z.string().nullable(),
+  deployedAt: z.string().nullable(),
+  onset: z
+    .object({ at: z.string(), release: z.string().nullable(), afterDeploySeconds: z.number().nullable() })
+    .nullable(),
+  analysis: z.object({
+    verdict: Verdict,
+    state: z.enum(['healthy', 'filling', 'suspect', 'leak', 'inconclusive']),
+    probability: z.number().nullable(),
+    growth: Growth.nullable(),
+    timeToLimitSeconds: Interval.nullable(),
+    deploy: z
+      .object({ isChangePoint: z.boolean().nullable(), rollback: z.enum(['yes', 'no', 'need-more-evidence']) })
+      .nullable(),
+    sloState: z.enum(['ok', 'warning', 'critical']).nullable(),
+    overBaselineRatio: z.number().nullable(),
+    reasons: z.array(z.string()),
+    wouldChange: z.array(z.string()),
+  }),
+});
+export type CompareFinding = z.infer<typeof CompareFinding>;
+
+export const SnapshotFinding = z.object({ kind: z.literal('snapshot'), snapshot: Snapshot });
+export type SnapshotFinding = z.infer<typeof SnapshotFinding>;
+
+export const EvaluateFinding = z.object({
+  kind: z.literal('evaluate'),
+  verdict: Verdict,
+  pattern: LeakPattern.nullable(),
+  recommendation: z.object({
+    action: z.enum(['rollback', 'restart', 'raise-limit', 'investigate', 'none']),
+    from: z.string().nullable(),
+    to: z.string().nullable(),
+    confidence: Confidence,
+    reasons: z.array(z.string()),
+    wouldChange: z.array(z.string()),
+  }),
+});
+export type EvaluateFinding = z.infer<typeof EvaluateFinding>;
+
+export const CheckFinding = z.object({
+  kind: z.literal('check'),
+  title: z.string(),
+  text: z.string(),
+  links: z.array(z.string()),
+});
+export type CheckFinding = z.infer<typeof CheckFinding>;
+
+export const Finding = z.discriminatedUnion('kind', [
+  CaptureFinding,
+  CompareFinding,
+  SnapshotFinding,
+  EvaluateFinding,
+  CheckFinding,
+]);
+export type Finding = z.infer<typeof Finding>;
+
+export const StepResult = z.object({
+  step: z.string(),
+  kind: StepKind,
+  outcome: z.enum(['ok', 'inconclusive', 'error']),
+  /** Wall time of the step. */
+  seconds: z.number(),
+  /** One line for the report: the figures, or why there are none and what to try. */
+  note: z.string(),
+  finding: Finding.nullable(),
+});
+export type StepResult = z.infer<typeof StepResult>;

@@ -1,0 +1,46 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync, readdirSync, realpathSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+
+export type Python = { version: string; path: string };
+
+/** The CPython minor versions that memtriage supports. A missing one is skipped by name, never silently. */
+export const SUPPORTED = ['3.8', '3.9', '3.10', '3.11', '3.12', '3.13'] as const;
+
+/** One interpreter for each supported minor version that this machine has: pyenv's first, then those on the PATH. */
+export function findPythons(): Python[] {
+  const found = new Map<string, Python>();
+  for (const path of candidates()) {
+    const version = versionOf(path);
+    const minor = version?.split('.').slice(0, 2).join('.');
+    if (version !== null && minor !== undefined && SUPPORTED.some((s) => s === minor) && !found.has(minor)) {
+      found.set(minor, { version, path });
+    }
+  }
+  return SUPPORTED.flatMap((minor) => found.get(minor) ?? []);
+}
+
+function candidates(): string[] {
+  const versions = join(process.env['PYENV_ROOT'] ?? join(homedir(), '.pyenv'), 'versions');
+  const pyenv = existsSync(versions) ? readdirSync(versions).map((v) => join(versions, v, 'bin', 'python3')) : [];
+  const names = [...SUPPORTED.map((minor) => `python${minor}`), 'python3'];
+  const onPath = (process.env['PATH'] ?? '').split(':').flatMap((dir) => names.map((name) => join(dir, name)));
+  return [...pyenv, ...onPath].filter((path) => existsSync(path));
+}
+
+function versionOf(path: string): string | null {
+  const code = 'import sys; print(sys.implementation.name, "%d.%d.%d" % sys.version_info[:3], sys.executable)';
+  const run = spawnSync(path, ['-I', '-c', code], { encoding: 'utf8', timeout: 10_000 });
+  const [implementation, version, executable] = run.status === 0 ? run.stdout.trim().split(' ') : [];
+  // A pyenv shim answers for whatever version is active: keep real interpreters only.
+  if (implementation !== 'cpython' || version === undefined || executable === undefined) return null;
+  return existsSync(executable) && realpathSync(executable) !== '' ? version : null;
+}
+
+/** The newest supported interpreter: for tests that need just one. */
+export function anyPython(): Python {
+  const newest = findPythons().at(-1);
+  if (newest === undefined) throw new Error(`no CPython ${SUPPORTED[0]} to ${SUPPORTED.at(-1)} on this machine`);
+  return newest;
+}
