@@ -1,0 +1,68 @@
+import { createHash } from 'node:crypto';
+import { type ConnectionOptions, Queue, Worker } from 'bullmq';
+import { z } from 'zod';
+
+const QUEUE = 'triage';
+
+const TriageJob = z.object({ incidentId: z.string() });
+
+/** A triage is pure waiting for Prometheus, a collector and Slack: one bot carries many at the same time. */
+const CONCURRENCY = 100;
+/** A killed replica's job is taken over after this at the latest, plus one stalled check. Renewed at half time. */
+const LOCK_MS = 10_000;
+const STALLED_CHECK_MS = 5_000;
+/** Redis being away is the only thing that fails a job; the waits double from 1 s and end at 30 s. */
+const ATTEMPTS = 100;
+const FINISHED_KEPT_SECONDS = 86_400;
+
+export type TriageQueue = {
+  /** Stores the job; resolves only when Redis has it. The same incident is never queued twice. */
+  add(incidentId: string): Promise<void>;
+  close(): Promise<void>;
+};
+
+export function createTriageQueue(connection: ConnectionOptions, prefix: string): TriageQueue {
+  const queue = new Queue(QUEUE, { connection, prefix });
+  queue.on('error', () => {});
+  return {
+    async add(incidentId) {
+      await queue.add(
+        'triage',
+        { incidentId },
+        {
+          jobId: createHash('sha256').update(incidentId).digest('hex').slice(0, 32),
+          attempts: ATTEMPTS,
+          backoff: { type: 'triage' },
+          removeOnComplete: { age: FINISHED_KEPT_SECONDS },
+          removeOnFail: { age: 7 * FINISHED_KEPT_SECONDS },
+        },
+      );
+    },
+    close: () => queue.close(),
+  };
+}
+
+export type TriageWorkerOptions = {
+  connection: ConnectionOptions;
+  prefix: string;
+  /** The whole triage of one incident; safe to run again after a crash. */
+  run: (incidentId: string) => Promise<void>;
+  onError: (error: Error, incidentId: string | null) => void;
+};
+
+/** Takes triage jobs, those of crashed replicas too. `close()` waits for the ones under way. */
+export function startTriageWorker({ connection, prefix, run, onError }: TriageWorkerOptions): Worker {
+  const worker = new Worker(QUEUE, async (job) => await run(TriageJob.parse(job.data).incidentId), {
+    connection,
+    prefix,
+    concurrency: CONCURRENCY,
+    lockDuration: LOCK_MS,
+    stalledInterval: STALLED_CHECK_MS,
+    // A job is only stalled when its bot died: that must not use up its tries.
+    maxStalledCount: 50,
+    settings: { backoffStrategy: (attempts) => Math.min(30_000, 500 * 2 ** attempts) },
+  });
+  worker.on('error', (error) => onError(error, null));
+  worker.on('failed', (job, error) => onError(error, job === undefined ? null : TriageJob.parse(job.data).incidentId));
+  return worker;
+}

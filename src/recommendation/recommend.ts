@@ -1,0 +1,100 @@
+import type { Policy } from '../analysis/policy.ts';
+import type { Verdict } from '../analysis/series.ts';
+import type { Confidence, LeakPattern } from '../analysis/snapshot.ts';
+import type { CaptureFinding, CompareFinding } from '../incident/step-result.ts';
+import type { Recommendation, RecommendedAction } from '../report/report.ts';
+import { formatDuration } from '../units.ts';
+import { decide } from './decision-table.ts';
+import { type Situation, URGENT_SECONDS } from './situation.ts';
+
+export type Findings = {
+  capture: CaptureFinding | null;
+  compare: CompareFinding | null;
+  pattern: LeakPattern | null;
+};
+
+/** The verdict by policy and the recommendation by the decision table, with the reasons in the order of their weight. */
+export function recommend(findings: Findings, policy: Policy): { verdict: Verdict; recommendation: Recommendation } {
+  const situation = toSituation(findings, policy);
+  const row = decide(situation);
+  const { compare, pattern } = findings;
+  const isRollback = row.action === 'rollback';
+  return {
+    verdict: toVerdict(findings, situation, policy),
+    recommendation: {
+      action: row.action,
+      from: isRollback ? (compare?.release ?? null) : null,
+      to: isRollback ? (compare?.previousRelease ?? null) : null,
+      confidence: toConfidence(row.action, situation, findings),
+      reasons: [
+        row.because,
+        ...(compare?.analysis.reasons ?? ['the recorded memory could not be read']),
+        ...oomReasons(findings, policy),
+        ...(pattern?.evidence ?? []).slice(0, 2),
+      ],
+      wouldChange: unique([...row.wouldChange, ...(compare?.analysis.wouldChange ?? [])]),
+    },
+  };
+}
+
+/** What the decision table needs, from the findings of the steps. What is missing makes the situation less certain. */
+export function toSituation({ capture, compare, pattern }: Findings, policy: Policy): Situation {
+  const analysis = compare?.analysis;
+  const low = analysis?.timeToLimitSeconds?.low;
+  const oomKills = capture?.oomKills?.count ?? 0;
+  return {
+    state: analysis?.state ?? 'inconclusive',
+    slo: analysis?.sloState ?? null,
+    began: toBegan(compare),
+    previousIsHealthy:
+      compare?.baseline != null &&
+      compare.previousRelease !== null &&
+      compare.baseline.release === compare.previousRelease,
+    pattern: pattern?.name ?? null,
+    urgent: oomKills >= policy.critical.oomKills || (low !== undefined && low < URGENT_SECONDS),
+  };
+}
+
+function toBegan(compare: CompareFinding | null): Situation['began'] {
+  if (compare === null || compare.analysis.deploy === null) return 'unknown';
+  switch (compare.analysis.deploy.rollback) {
+    case 'yes':
+      return 'with-this-release';
+    case 'no':
+      return 'before-this-release';
+    case 'need-more-evidence':
+      return 'too-early-to-tell';
+  }
+}
+
+/** The analysis' verdict, raised to critical by repeated OOM kills: those need no statistics. */
+function toVerdict({ capture, compare }: Findings, situation: Situation, policy: Policy): Verdict {
+  if ((capture?.oomKills?.count ?? 0) >= policy.critical.oomKills) return 'critical';
+  const verdict = compare?.analysis.verdict ?? 'inconclusive';
+  return verdict === 'warning' && situation.state === 'leak' && situation.urgent ? 'critical' : verdict;
+}
+
+/**
+ * `high` needs two independent witnesses: the series (probability above .97, the detection core's paging threshold) and
+ * the live process (a pattern that is named with at least medium confidence). One witness is `medium`.
+ */
+function toConfidence(action: RecommendedAction, situation: Situation, { compare, pattern }: Findings): Confidence {
+  if (situation.state === 'inconclusive' || compare === null) return 'low';
+  if (action === 'none') return situation.state === 'healthy' && situation.slo !== null ? 'high' : 'medium';
+  const seriesIsSure = (compare.analysis.probability ?? 0) > 0.97;
+  const patternIsNamed =
+    pattern !== null && pattern.confidence !== 'low' && pattern.name !== 'none' && pattern.name !== 'inconclusive';
+  if (seriesIsSure && patternIsNamed) return 'high';
+  return seriesIsSure || patternIsNamed ? 'medium' : 'low';
+}
+
+function oomReasons({ capture }: Findings, policy: Policy): string[] {
+  const kills = capture?.oomKills;
+  if (kills == null || kills.count === 0) return [];
+  const times = kills.count === 1 ? '1 OOM kill' : `${kills.count} OOM kills`;
+  return [`${times} in ${formatDuration(kills.windowSeconds)} (critical from ${policy.critical.oomKills})`];
+}
+
+function unique(lines: readonly string[]): string[] {
+  return [...new Set(lines)];
+}

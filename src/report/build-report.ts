@@ -1,0 +1,57 @@
+import type { Incident } from '../incident/incident.ts';
+import type { Finding, StepResult } from '../incident/step-result.ts';
+import type { Report } from './report.ts';
+
+/** The report of the steps that were run. Steps that failed are lines in it; what they did not find is null. */
+export function buildReport(incident: Incident, results: readonly StepResult[], generatedAt: string): Report {
+  const capture = findingOf(results, 'capture');
+  const compare = findingOf(results, 'compare');
+  const snapshot = findingOf(results, 'snapshot')?.snapshot ?? null;
+  const evaluate = findingOf(results, 'evaluate');
+  return {
+    schema: 1,
+    incident: incident.id,
+    service: incident.service,
+    site: incident.site,
+    generatedAt,
+    verdict: evaluate?.verdict ?? 'inconclusive',
+    recommendation: evaluate?.recommendation ?? {
+      action: 'investigate',
+      from: null,
+      to: null,
+      confidence: 'low',
+      reasons: ['the evaluation itself did not run; see the steps'],
+      wouldChange: ['running the triage again'],
+    },
+    rss: {
+      bytes: compare?.worstBytes ?? capture?.instances[0]?.bytes ?? null,
+      limitBytes: capture?.limitBytes ?? null,
+      instances: capture?.instances ?? [],
+    },
+    growth: compare?.analysis.growth ?? capture?.growth ?? null,
+    timeToLimitSeconds: compare?.analysis.timeToLimitSeconds ?? null,
+    baseline: compare?.baseline ?? null,
+    onset: compare?.onset ?? null,
+    oomKills: capture?.oomKills ?? null,
+    snapshot,
+    pattern: evaluate?.pattern ?? null,
+    steps: results.map(({ step, outcome, seconds, note }) => ({ step, outcome, seconds, note })),
+    data: { source: capture?.source ?? 'none', ageSeconds: capture?.dataAgeSeconds ?? null },
+    checks: results.flatMap(({ finding }) => (finding?.kind === 'check' ? [finding] : [])),
+  };
+}
+
+/** The finding of one kind among the results, or null. */
+export function findingOf<K extends Finding['kind']>(
+  results: readonly StepResult[],
+  kind: K,
+): Extract<Finding, { kind: K }> | null {
+  for (const { finding } of results) {
+    if (finding !== null && isKind(finding, kind)) return finding;
+  }
+  return null;
+}
+
+function isKind<K extends Finding['kind']>(finding: Finding, kind: K): finding is Extract<Finding, { kind: K }> {
+  return finding.kind === kind;
+}

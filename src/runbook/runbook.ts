@@ -1,0 +1,63 @@
+import { z } from 'zod';
+import { Symptom } from '../incident/incident.ts';
+
+/** A runbook: ordered steps, each with the reason that the report quotes. Strict: a typo must not skip a check. */
+
+const why = z.string().min(1).max(300);
+const title = z.string().min(1).max(100);
+
+const Measure = z.strictObject({ step: z.enum(['capture', 'compare', 'snapshot', 'evaluate']), why });
+
+/** A team's own PromQL check: the values of all series must lie inside `expect`. */
+const Query = z.strictObject({
+  step: z.literal('query'),
+  title,
+  promql: z.string().min(1).max(4000),
+  expect: z
+    .strictObject({ min: z.number().optional(), max: z.number().optional() })
+    .refine((range) => range.min !== undefined || range.max !== undefined, 'min or max, or both'),
+  why,
+});
+
+/** Text and links that belong into the thread: who to call, where the dashboard is. */
+const Note = z.strictObject({
+  step: z.literal('note'),
+  title,
+  text: z.string().min(1).max(2000),
+  links: z
+    .array(z.url({ protocol: /^https?$/ }))
+    .max(10)
+    .optional(),
+  why: why.optional(),
+});
+
+export const RunbookStep = z.discriminatedUnion('step', [Measure, Query, Note]);
+export type RunbookStep = z.infer<typeof RunbookStep>;
+
+export const Runbook = z.strictObject({
+  runbook: z.string().regex(/^[a-z0-9][a-z0-9-]{0,60}$/, 'a name of lower-case letters, digits and dashes'),
+  symptoms: z.array(Symptom).min(1),
+  /** Services that this one is for; without it, every service. */
+  services: z.array(z.string()).optional(),
+  steps: z.array(RunbookStep).min(1).max(30),
+});
+export type Runbook = z.infer<typeof Runbook>;
+
+/**
+ * The runbook of a service's symptom: the one that the service asks for by name, else one that names the service,
+ * else the first that fits the symptom; null when none does.
+ */
+export function selectRunbook(
+  runbooks: readonly Runbook[],
+  service: { name: string; runbook: string | null },
+  symptom: Symptom,
+): Runbook | null {
+  const named = service.runbook === null ? undefined : runbooks.find((r) => r.runbook === service.runbook);
+  const fitting = runbooks.filter((r) => r.symptoms.includes(symptom));
+  return (
+    named ??
+    fitting.find((r) => r.services?.includes(service.name)) ??
+    fitting.find((r) => r.services === undefined) ??
+    null
+  );
+}

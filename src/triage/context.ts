@@ -1,0 +1,39 @@
+import type { ServiceMemory } from '../analysis/memory.ts';
+import type { Policy } from '../analysis/policy.ts';
+import type { Outcome } from '../errors.ts';
+import type { Incident } from '../incident/incident.ts';
+import type { Finding, StepResult } from '../incident/step-result.ts';
+import type { Ports } from './ports.ts';
+
+/** What the walk knows of the service that it triages. */
+export type TriagedService = {
+  name: string;
+  site: string;
+  policy: Policy;
+  snapshotWindowSeconds: number;
+};
+
+/** The part of a logger that the walk uses. */
+export type StepLogger = { error: (fields: object, message: string) => void };
+
+export type TriageContext = {
+  ports: Ports;
+  service: TriagedService;
+  /** How far back to look, seconds. */
+  sinceSeconds: number;
+  takeSnapshot: boolean;
+  logger: StepLogger;
+  /** Ends the walk when the role stops. */
+  signal: AbortSignal;
+};
+
+/** What one step gets: the context, and the results of the steps before it. `signal` also carries the step's deadline. */
+export type StepContext = TriageContext & {
+  incident: Incident;
+  results: readonly StepResult[];
+  /** The recorded memory, read once a walk: every step sees the same samples. */
+  readMemory: () => Promise<Outcome<ServiceMemory>>;
+};
+
+/** What one step leaves behind. */
+export type StepOutcome = { outcome: 'ok' | 'inconclusive' | 'error'; note: string; finding: Finding | null };

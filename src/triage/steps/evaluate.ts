@@ -1,0 +1,36 @@
+import { classifyPattern } from '../../analysis/pattern.ts';
+import { recommend } from '../../recommendation/recommend.ts';
+import { findingOf } from '../../report/build-report.ts';
+import type { StepContext, StepOutcome } from '../context.ts';
+
+/** `evaluate`: the leak pattern from the look, the verdict by policy, the recommendation by the decision table. */
+export function evaluate({ results, service }: StepContext): StepOutcome {
+  const compare = findingOf(results, 'compare');
+  const snapshot = findingOf(results, 'snapshot')?.snapshot ?? null;
+  const pattern =
+    snapshot === null
+      ? null
+      : classifyPattern(snapshot, {
+          growthBytesPerHour: compare?.analysis.growth?.bytesPerHour ?? null,
+          state: compare?.analysis.state ?? 'inconclusive',
+        });
+  const { verdict, recommendation } = recommend(
+    { capture: findingOf(results, 'capture'), compare, pattern },
+    service.policy,
+  );
+  const note = `${verdict}: ${recommendation.action}, because ${recommendation.reasons[0] ?? ''}`;
+  return {
+    outcome: verdict === 'inconclusive' ? 'inconclusive' : 'ok',
+    note,
+    finding: {
+      kind: 'evaluate',
+      verdict,
+      pattern,
+      recommendation: {
+        ...recommendation,
+        reasons: [...recommendation.reasons],
+        wouldChange: [...recommendation.wouldChange],
+      },
+    },
+  };
+}

@@ -1,0 +1,29 @@
+import type { RunbookStep } from '../../runbook/runbook.ts';
+import type { StepContext, StepOutcome } from '../context.ts';
+import { capture } from './capture.ts';
+import { compare } from './compare.ts';
+import { evaluate } from './evaluate.ts';
+import { note } from './note.ts';
+import { query } from './query.ts';
+import { snapshot } from './snapshot.ts';
+
+/** A step that takes longer than this, the window of a look not counted, is given up and told. */
+export const STEP_DEADLINE_SECONDS = 45;
+
+/** One step of a runbook, by its kind. */
+export async function runStep(step: RunbookStep, context: StepContext): Promise<StepOutcome> {
+  switch (step.step) {
+    case 'capture':
+      return await capture(context);
+    case 'compare':
+      return await compare(context);
+    case 'snapshot':
+      return await snapshot(context);
+    case 'evaluate':
+      return evaluate(context);
+    case 'query':
+      return await query(step, context);
+    case 'note':
+      return note(step);
+  }
+}

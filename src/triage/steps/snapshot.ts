@@ -1,0 +1,32 @@
+import type { Snapshot } from '../../analysis/snapshot.ts';
+import { findingOf } from '../../report/build-report.ts';
+import { formatBytes, formatDuration } from '../../units.ts';
+import type { StepContext, StepOutcome } from '../context.ts';
+import { notDone } from './not-done.ts';
+
+/** `snapshot`: two looks into the live process that grows fastest, by a job on the queue of its site. */
+export async function snapshot(context: StepContext): Promise<StepOutcome> {
+  const { ports, service, incident, results, takeSnapshot, signal } = context;
+  if (!takeSnapshot) return { outcome: 'inconclusive', note: 'not taken: it was asked to leave it out', finding: null };
+  const answer = await ports.snapshots.takeSnapshot(
+    {
+      key: `${incident.id}/snapshot`,
+      service: service.name,
+      site: service.site,
+      instance: findingOf(results, 'compare')?.worstInstance ?? null,
+    },
+    signal,
+  );
+  if (answer.outcome !== 'ok') return notDone(answer);
+  return { outcome: 'ok', note: describe(answer.value), finding: { kind: 'snapshot', snapshot: answer.value } };
+}
+
+function describe(taken: Snapshot): string {
+  const window = `${formatDuration(taken.windowSeconds)} look at ${taken.instance}`;
+  const [top] = taken.containers.filter((container) => (container.lengthDiff ?? 0) > 0);
+  if (top !== undefined) {
+    return `${window}: ${top.path} (${top.type}) grew by ${top.lengthDiff} to ${top.length} entries`;
+  }
+  const delta = taken.rssDeltaBytes === null ? '' : `, RSS changed by ${formatBytes(taken.rssDeltaBytes)}`;
+  return `${window}: no named container grew${delta}`;
+}
