@@ -35,10 +35,7 @@ const URL_PASSWORD = /([a-z][a-z0-9+.-]*:\/\/)[^\s/@"']*@/gi;
 
 /** `text` without Slack tokens, bearer tokens and the user part of URLs. */
 export function redactTokens(text: string): string {
-  return text
-    .replace(SLACK_TOKEN, REDACTED)
-    .replace(BEARER, `$1 ${REDACTED}`)
-    .replace(URL_PASSWORD, `$1${REDACTED}@`);
+  return text.replace(SLACK_TOKEN, REDACTED).replace(BEARER, `$1 ${REDACTED}`).replace(URL_PASSWORD, `$1${REDACTED}@`);
 }
 
 /** A function that takes the given secrets, and everything that `redactTokens` knows, out of a text or a line of JSON. */
