@@ -1,0 +1,106 @@
+/** The wanted and the shown state of one incident's thread, and the next thing to do about the difference. Pure. */
+import { z } from 'zod';
+
+/** `progress` may be dropped, a `report` never; both are versions of the root. A `reply` stands below it. */
+export const SlotKind = z.enum(['progress', 'report', 'reply']);
+export type SlotKind = z.infer<typeof SlotKind>;
+
+/** One message of the thread as it is wanted: the latest version wins. */
+export const Slot = z.object({
+  /** `root`, or the reply's own name, unique in its thread. */
+  key: z.string(),
+  order: z.number(),
+  kind: SlotKind,
+  version: z.number(),
+  digest: z.string(),
+  /** A `SlackMessage` as JSON text. */
+  message: z.string(),
+});
+export type Slot = z.infer<typeof Slot>;
+
+/** Where Slack shows a message, and which version of it. */
+export const Sent = z.object({ ts: z.string(), version: z.number() });
+export type Sent = z.infer<typeof Sent>;
+
+/** Written before a message is posted. It outlives a crash, and says that the message may be there already. */
+export const Intent = z.object({
+  version: z.number(),
+  /** Epoch milliseconds by Redis' clock. */
+  at: z.number(),
+  /** When the call ended without an answer; null while it may still be under way, or its process died. */
+  endedAt: z.number().nullable(),
+});
+export type Intent = z.infer<typeof Intent>;
+
+export type ThreadState = {
+  incidentId: string;
+  channelId: string;
+  /** Raised by every change; guards decisions that were made on an older state. */
+  revision: number;
+  /** How often the root had to be posted anew because a person deleted it. */
+  generation: number;
+  /** Epoch milliseconds of the last edit of the root, 0 when there was none. */
+  editedAt: number;
+  slots: readonly Slot[];
+  sent: ReadonlyMap<string, Sent>;
+  intents: ReadonlyMap<string, Intent>;
+};
+
+export const ROOT = 'root';
+
+/** Order of importance in one channel: verdicts, new threads, evidence, and last what may be dropped. */
+export const PRIORITY = { report: 0, root: 1, reply: 2, progress: 3 } as const;
+export type Priority = (typeof PRIORITY)[keyof typeof PRIORITY];
+
+export type OutboxTimes = {
+  /** No progress edit of one message sooner than this after its last edit (facts: 3 s a message). */
+  editEveryMs: number;
+  /** Longest time that a call may be under way. */
+  requestTimeoutMs: number;
+  /** How long Slack may take to show a message whose answer was lost. */
+  settleMs: number;
+};
+
+export type Action =
+  | { kind: 'none' }
+  /** Nothing can be done before this many milliseconds have passed. */
+  | { kind: 'wait'; ms: number; priority: Priority }
+  | { kind: 'post'; slot: Slot; threadTs: string | null; priority: Priority }
+  /** A post was begun and its outcome is not known: look before it is repeated. */
+  | { kind: 'find'; slot: Slot; threadTs: string | null; priority: Priority }
+  | { kind: 'edit'; slot: Slot; ts: string; priority: Priority };
+
+/** What brings the thread nearer to its wanted state. `nowMs`: epoch milliseconds by Redis' clock. */
+export function nextAction(thread: ThreadState, nowMs: number, times: OutboxTimes): Action {
+  const slots = thread.slots.toSorted((a, b) => a.order - b.order);
+  const root = slots.find(({ key }) => key === ROOT);
+  // Replies can't stand before their root.
+  if (root === undefined) return { kind: 'none' };
+  const shown = thread.sent.get(ROOT);
+  if (shown === undefined) return begin(thread, root, null, nowMs, times);
+  if (root.kind === 'report' && shown.version < root.version) {
+    return { kind: 'edit', slot: root, ts: shown.ts, priority: PRIORITY.report };
+  }
+  const unsent = slots.find(({ key }) => !thread.sent.has(key));
+  if (unsent !== undefined) return begin(thread, unsent, shown.ts, nowMs, times);
+  const outdated = slots.find(({ key, version }) => (thread.sent.get(key)?.version ?? version) < version);
+  return outdated === undefined ? { kind: 'none' } : edit(thread, outdated, nowMs, times);
+}
+
+function begin(thread: ThreadState, slot: Slot, threadTs: string | null, nowMs: number, times: OutboxTimes): Action {
+  const priority = { report: PRIORITY.report, progress: PRIORITY.root, reply: PRIORITY.reply }[slot.kind];
+  const intent = thread.intents.get(slot.key);
+  if (intent === undefined) return { kind: 'post', slot, threadTs, priority };
+  // A process that died may have its request on the way still; looking too early would find nothing and post twice.
+  const visibleAt = (intent.endedAt ?? intent.at + times.requestTimeoutMs) + times.settleMs;
+  if (nowMs < visibleAt) return { kind: 'wait', ms: visibleAt - nowMs, priority };
+  return { kind: 'find', slot, threadTs, priority };
+}
+
+function edit(thread: ThreadState, slot: Slot, nowMs: number, times: OutboxTimes): Action {
+  const ts = thread.sent.get(slot.key)?.ts ?? '';
+  const priority = slot.kind === 'progress' ? PRIORITY.progress : PRIORITY.reply;
+  const allowedAt = slot.kind === 'progress' && thread.editedAt > 0 ? thread.editedAt + times.editEveryMs : 0;
+  if (nowMs < allowedAt) return { kind: 'wait', ms: allowedAt - nowMs, priority };
+  return { kind: 'edit', slot, ts, priority };
+}

@@ -1,0 +1,134 @@
+import { createHash } from 'node:crypto';
+import { type ConnectionOptions, Queue } from 'bullmq';
+import type { Redis } from 'ioredis';
+import type { Logger } from 'pino';
+import { z } from 'zod';
+import { messageOf } from '../../errors.ts';
+import type { Incident } from '../../incident/incident.ts';
+import type { Progress, Report } from '../../report/report.ts';
+import { renderProgressRoot, renderReportRoot } from '../../report/slack-root.ts';
+import { renderReportThread } from '../../report/slack-thread.ts';
+import type { IncidentThread } from '../../triage/ports.ts';
+import { OutboxStore } from './outbox-store.ts';
+import { PRIORITY, ROOT } from './outbox-thread.ts';
+import type { SlackWeb } from './slack-web.ts';
+
+export type OutboxOptions = {
+  /** For the outbox's own keys. */
+  redis: Redis;
+  /** For BullMQ's queue; must fail fast while Redis is down (`enableOfflineQueue: false`, connected already). */
+  connection: ConnectionOptions;
+  /** With a hash tag: `{memtriage}`. */
+  prefix: string;
+  web: SlackWeb;
+  logger: Logger;
+  /** How long a quiet thread is remembered. Default 7 days. */
+  retentionMs?: number;
+  /** The signed address of a report's page; null: none is shown. */
+  linkTo?: (incidentId: string) => string | null;
+};
+
+export interface Outbox extends IncidentThread {
+  /** Where the incident's thread stands in Slack; null while its root is not there yet. */
+  findThread(incidentId: string): Promise<{ channelId: string; rootTs: string } | null>;
+  /** Address of the thread's root for people, or null when there is none or Slack does not answer. */
+  permalink(incidentId: string): Promise<string | null>;
+  close(): Promise<void>;
+}
+
+export const OUTBOX_QUEUE = 'slack';
+export const RETENTION_MS = 7 * 24 * 3600 * 1000;
+
+/**
+ * The thread of each incident as it is wanted, stored in Redis before anything goes to Slack. `startOutboxWorker`,
+ * in any replica, brings Slack to it: one root and one report in the end, whatever dies in between.
+ */
+export function createOutbox(options: OutboxOptions): Outbox {
+  const { redis, prefix, web, logger, retentionMs = RETENTION_MS, linkTo = () => null } = options;
+  const store = new OutboxStore(redis, { prefix, retentionMs });
+  const queue = createOutboxQueue(options);
+  const findThread: Outbox['findThread'] = async (incidentId) => {
+    const thread = (await store.load(incidentId))?.thread;
+    const rootTs = thread?.sent.get(ROOT)?.ts;
+    return thread === undefined || rootTs === undefined ? null : { channelId: thread.channelId, rootTs };
+  };
+  return {
+    findThread,
+    showProgress: async (incident, progress) => {
+      try {
+        await showProgress(store, queue, incident, progress);
+      } catch (thrown) {
+        logger.warn(
+          { incidentId: incident.id, why: messageOf(thrown) },
+          'progress could not be stored, it is left out',
+        );
+      }
+    },
+    publishReport: async (incident, report) => {
+      await publishReport(store, queue, incident, report, linkTo(incident.id));
+    },
+    permalink: async (incidentId) => {
+      const thread = await findThread(incidentId);
+      return thread === null ? null : await askPermalink(web, thread);
+    },
+    close: async () => await queue.close(),
+  };
+}
+
+/** One job per channel at most: what was added while it runs makes it run once more. */
+export async function wakeChannel(queue: Queue, channelId: string): Promise<void> {
+  // BullMQ refuses colons in ids.
+  const id = createHash('sha1').update(channelId).digest('hex');
+  await queue.add('deliver', { channelId }, { deduplication: { id, keepLastIfActive: true } });
+}
+
+export function createOutboxQueue({
+  connection,
+  prefix,
+  logger,
+}: Pick<OutboxOptions, 'connection' | 'prefix' | 'logger'>): Queue {
+  const queue = new Queue(OUTBOX_QUEUE, {
+    connection,
+    prefix,
+    defaultJobOptions: { removeOnComplete: true, removeOnFail: true },
+  });
+  queue.on('error', (err) => logger.debug({ err }, 'the outbox queue lost Redis'));
+  return queue;
+}
+
+async function showProgress(store: OutboxStore, queue: Queue, incident: Incident, progress: Progress): Promise<void> {
+  if (incident.channelId === null) return;
+  const message = renderProgressRoot(incident, progress);
+  await store.want(incident.id, incident.channelId, PRIORITY.root, [{ key: ROOT, kind: 'progress', message }]);
+  await wakeChannel(queue, incident.channelId);
+}
+
+async function publishReport(
+  store: OutboxStore,
+  queue: Queue,
+  incident: Incident,
+  report: Report,
+  link: string | null,
+): Promise<void> {
+  if (incident.channelId === null) return;
+  const root = renderReportRoot(report, { requestedBy: incident.openedBy, link });
+  const replies = renderReportThread(report).map((message, i) => ({
+    key: `report-${i + 1}`,
+    kind: 'reply' as const,
+    message,
+  }));
+  await store.want(incident.id, incident.channelId, PRIORITY.report, [
+    { key: ROOT, kind: 'report', message: root },
+    ...replies,
+  ]);
+  await wakeChannel(queue, incident.channelId);
+}
+
+const Permalink = z.object({ permalink: z.string() });
+
+async function askPermalink(web: SlackWeb, thread: { channelId: string; rootTs: string }): Promise<string | null> {
+  const answer = await web.call('chat.getPermalink', { channel: thread.channelId, message_ts: thread.rootTs });
+  if (answer.kind !== 'ok') return null;
+  const parsed = Permalink.safeParse(answer.body);
+  return parsed.success ? parsed.data.permalink : null;
+}

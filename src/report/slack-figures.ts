@@ -1,0 +1,67 @@
+/** The figures of a report in words: plain text, one phrase each, with unit, window and age. Not yet escaped. */
+import { formatBytes, formatDuration, formatRate } from '../units.ts';
+import type { Report } from './report.ts';
+
+/** `RSS 2.40 GiB`. */
+export function rssPhrase({ rss }: Report): string {
+  return rss.bytes === null ? 'RSS not measured' : `RSS ${formatBytes(rss.bytes)}`;
+}
+
+/** `3.0x baseline (820 MiB, v811)`. */
+export function baselinePhrase({ rss, baseline }: Report): string {
+  if (baseline === null) return 'no healthy baseline yet';
+  const release = baseline.release === null ? '' : `, ${baseline.release}`;
+  const level = `(${formatBytes(baseline.bytes)}${release})`;
+  const times = baselineMultiple(rss.bytes, baseline);
+  return times === null ? `baseline ${level}` : `${times.toFixed(times < 9.95 ? 1 : 0)}× baseline ${level}`;
+}
+
+/** `+164 MiB/h (95 %: +150 to +178 MiB/h, over 6 h)`. */
+export function growthPhrase({ growth }: Report): string {
+  if (growth === null) return 'growth not measured';
+  const interval = `${formatRate(growth.low)} to ${formatRate(growth.high)}`;
+  return `${formatRate(growth.bytesPerHour)} (95 %: ${interval}, over ${formatDuration(growth.windowSeconds)})`;
+}
+
+/** `about 3 h 45 min to the limit of 3.00 GiB (3 h to 4 h 30 min)`. */
+export function limitPhrase({ rss, timeToLimitSeconds: left }: Report): string {
+  if (rss.limitBytes === null) return 'limit not known';
+  const limit = `the limit of ${formatBytes(rss.limitBytes)}`;
+  if (left === null || !Number.isFinite(left.estimate)) return limitShare(rss.bytes, rss.limitBytes, limit);
+  const range = `${formatDuration(left.low)} to ${Number.isFinite(left.high) ? formatDuration(left.high) : 'never'}`;
+  return `about ${formatDuration(left.estimate)} to ${limit} (${range})`;
+}
+
+/** `2 OOM kills in 1 h`, or null when there is nothing to say. */
+export function oomPhrase({ oomKills }: Report): string | null {
+  if (oomKills === null || oomKills.count === 0) return null;
+  return `${oomKills.count} OOM kill${oomKills.count === 1 ? '' : 's'} in ${formatDuration(oomKills.windowSeconds)}`;
+}
+
+/** `data 40 s old, from prometheus`. */
+export function dataPhrase({ data }: Report): string {
+  const age = data.ageSeconds === null ? 'age of data not known' : `data ${formatDuration(data.ageSeconds)} old`;
+  return `${age}, from ${data.source}`;
+}
+
+/** What grew inside: `app.retries.QUEUE: 12300 entries more in 10 s, 87 % of the growth`; null without a snapshot. */
+export function culpritPhrase({ snapshot }: Report): string | null {
+  const worst = snapshot?.containers.find(({ lengthDiff }) => lengthDiff !== null && lengthDiff > 0);
+  if (snapshot === null || worst === undefined) return null;
+  const share = worst.explainsRatio === null ? '' : `, ${percent(worst.explainsRatio)} of the growth`;
+  return `${worst.path} (${worst.type}): ${worst.lengthDiff} entries more in ${formatDuration(snapshot.windowSeconds)}${share}`;
+}
+
+/** `87 %`. */
+export function percent(ratio: number): string {
+  return `${Math.round(ratio * 100)} %`;
+}
+
+function baselineMultiple(bytes: number | null, baseline: NonNullable<Report['baseline']>): number | null {
+  if (baseline.deltaRatio !== null) return 1 + baseline.deltaRatio;
+  return bytes === null || baseline.bytes <= 0 ? null : bytes / baseline.bytes;
+}
+
+function limitShare(bytes: number | null, limitBytes: number, limit: string): string {
+  return bytes === null || limitBytes <= 0 ? limit : `${percent(bytes / limitBytes)} of ${limit}`;
+}

@@ -1,0 +1,198 @@
+/** The evidence below a report, as replies in its thread: how it was measured, what grew inside, the process, own checks. */
+import type { Snapshot } from '../analysis/snapshot.ts';
+import { formatBytes, formatDuration } from '../units.ts';
+import type { Report } from './report.ts';
+import {
+  code,
+  context,
+  escapeMrkdwn,
+  fitMessage,
+  link,
+  localTime,
+  type SlackBlock,
+  type SlackMessage,
+  section,
+  utcTime,
+} from './slack-blocks.ts';
+import { percent } from './slack-figures.ts';
+
+/** A phone shows about this many lines without scrolling. */
+const TOP = 6;
+const CHECKS_SHOWN = 20;
+const OUTCOME_WORDS = { ok: '✅ done', inconclusive: '🟠 no answer', error: '❌ failed' } as const;
+
+/** A titled part of a reply; the lines are escaped, and are text and block alike. */
+type Part = { title: string; lines: readonly string[] };
+
+/** The replies in reading order. There is always a first one; the others only when they have something to say. */
+export function renderReportThread(report: Report): SlackMessage[] {
+  const { snapshot } = report;
+  const inside =
+    snapshot === null ? [] : [patternPart(report), containersPart(snapshot), sitesPart(snapshot), typesPart(snapshot)];
+  const process =
+    snapshot === null ? [] : [layersPart(snapshot), gcPart(snapshot), processPart(snapshot), siblingPart(snapshot)];
+  return [
+    reply('How this was measured', [stepsPart(report), instancesPart(report), reasonsPart(report)], null),
+    reply('What grew inside the process', inside, snapshot),
+    reply('The process itself', process, snapshot),
+    reply('Checks of the team', checksParts(report), null),
+  ].flatMap((message) => message ?? []);
+}
+
+function reply(title: string, parts: readonly Part[], snapshot: Snapshot | null): SlackMessage | null {
+  const full = parts.filter(({ lines }) => lines.length > 0);
+  if (full.length === 0) return null;
+  const text = full.flatMap((part) => [`${part.title}:`, ...part.lines]);
+  const blocks: SlackBlock[] = full.map((part) => section([`*${part.title}*`, ...part.lines]));
+  const source = snapshot === null ? [] : [snapshotSource(snapshot)];
+  return fitMessage([`${title}.`, ...text, ...source].join('\n'), [
+    ...blocks,
+    ...source.map((line) => context([line])),
+  ]);
+}
+
+function snapshotSource({ instance, windowSeconds, takenAt, longestPauseSeconds }: Snapshot): string {
+  const pause =
+    longestPauseSeconds === null ? '' : `, the process was held up for at most ${formatDuration(longestPauseSeconds)}`;
+  return `two looks ${formatDuration(windowSeconds)} apart into ${escapeMrkdwn(instance, 80)}, ${utcTime(takenAt)}${pause}`;
+}
+
+function stepsPart({ steps }: Report): Part {
+  const lines = steps.map(
+    ({ step, outcome, seconds, note }) =>
+      `${OUTCOME_WORDS[outcome]}: *${escapeMrkdwn(step, 60)}* (${formatDuration(seconds)})${note === '' ? '' : ` ${escapeMrkdwn(note, 600)}`}`,
+  );
+  return { title: 'Steps', lines };
+}
+
+function instancesPart({ rss: { instances } }: Report): Part {
+  const lines = instances.slice(0, TOP).map(({ instance, bytes, release, startedAt }) => {
+    const since = startedAt === null ? 'start not known' : `started ${localTime(startedAt)}`;
+    return `${code(instance, 80)} ${formatBytes(bytes)}, release ${release === null ? 'not known' : escapeMrkdwn(release, 60)}, ${since}`;
+  });
+  return { title: 'Instances', lines: [...lines, ...more(instances.length)] };
+}
+
+function reasonsPart({ recommendation: { reasons, wouldChange } }: Report): Part {
+  const because = reasons.map((reason) => `• ${escapeMrkdwn(reason, 600)}`);
+  return {
+    title: 'All reasons',
+    lines: [...because, ...wouldChange.map((change) => `• would change it: ${escapeMrkdwn(change, 600)}`)],
+  };
+}
+
+function patternPart({ pattern }: Report): Part {
+  if (pattern === null) return { title: 'Pattern', lines: [] };
+  const { name, confidence, evidence, counterEvidence, fix } = pattern;
+  return {
+    title: `Pattern: ${name} (confidence ${confidence})`,
+    lines: [
+      ...evidence.slice(0, TOP).map((line) => `• ${escapeMrkdwn(line)}`),
+      ...counterEvidence.slice(0, TOP).map((line) => `• against it: ${escapeMrkdwn(line)}`),
+      ...(fix === null ? [] : [`Fix: ${escapeMrkdwn(fix, 600)}`]),
+    ],
+  };
+}
+
+function containersPart({ containers }: Snapshot): Part {
+  const lines = containers
+    .slice(0, TOP)
+    .map(({ path, type, length, lengthDiff, explainsRatio, growthPerMinute, maxLength }) => {
+      const rate = growthPerMinute === null ? '' : ` (${Math.round(growthPerMinute)}/min)`;
+      const share = explainsRatio === null ? '' : `, explains ${percent(explainsRatio)} of the growth`;
+      const bound = maxLength === null ? '' : `, bounded at ${maxLength}`;
+      return `${code(path, 200)} ${escapeMrkdwn(type, 60)}: ${length} entries, ${difference(lengthDiff)}${rate}${share}${bound}`;
+    });
+  return { title: 'Containers by owner', lines: [...lines, ...more(containers.length)] };
+}
+
+function sitesPart({ sites }: Snapshot): Part {
+  const lines = sites.slice(0, TOP).map(({ file, line, sizeDiffBytes, countDiff, traceback }) => {
+    const caller = traceback.at(-1);
+    return `${code(`${file}:${line}`, 200)} ${signed(formatBytes(sizeDiffBytes), sizeDiffBytes)} in ${difference(countDiff)} blocks${caller === undefined ? '' : `, from ${code(caller, 200)}`}`;
+  });
+  return { title: 'Lines of code that allocated', lines: [...lines, ...more(sites.length)] };
+}
+
+function typesPart({ types }: Snapshot): Part {
+  const lines = types
+    .slice(0, TOP)
+    .map(({ type, count, countDiff }) => `${code(type, 200)} ${count}, ${difference(countDiff)}`);
+  return { title: 'Types', lines: [...lines, ...more(types.length)] };
+}
+
+function layersPart({ layers }: Snapshot): Part {
+  const lines = layers.map(({ layer, bytes, deltaBytes }) => {
+    const change = deltaBytes === null ? 'change not measured' : signed(formatBytes(deltaBytes), deltaBytes);
+    return `${layer}: ${formatBytes(bytes)}, ${change}`;
+  });
+  return { title: 'Layers of memory', lines };
+}
+
+function gcPart({ gc }: Snapshot): Part {
+  if (gc === null) return { title: 'Garbage collector', lines: [] };
+  const pause =
+    gc.longestPauseSeconds === null ? 'pauses not measured' : `longest pause ${formatDuration(gc.longestPauseSeconds)}`;
+  const rate = gc.allocationsPerSecond === null ? '' : `, ${Math.round(gc.allocationsPerSecond)} allocations/s`;
+  return {
+    title: 'Garbage collector',
+    lines: [
+      `${gc.enabled ? 'on' : '*switched off*'}, thresholds ${gc.thresholds.join(', ')}, collections in the window ${gc.collections.join(', ')}`,
+      `${pause}, ${gc.uncollectable} objects uncollectable${rate}`,
+    ],
+  };
+}
+
+function processPart({ process, notes }: Snapshot): Part {
+  const figures =
+    process === null
+      ? []
+      : [
+          `Python ${escapeMrkdwn(process.python ?? 'version not known', 40)}`,
+          `threads ${process.threads ?? 'not measured'}`,
+          `open files ${process.openFiles ?? 'not measured'}`,
+          ...(process.majorFaultsPerSecond === null
+            ? []
+            : [`major faults ${process.majorFaultsPerSecond.toFixed(1)}/s`]),
+          ...(process.memoryPressureRatio === null
+            ? []
+            : [`memory pressure ${percent(process.memoryPressureRatio)} of the last 10 s`]),
+        ];
+  const missing = notes.map((note) => `not measured: ${escapeMrkdwn(note)}`);
+  return { title: 'Process', lines: [...(figures.length === 0 ? [] : [figures.join(', ')]), ...missing] };
+}
+
+function siblingPart({ sibling }: Snapshot): Part {
+  if (sibling === null) return { title: 'Sibling', lines: [] };
+  const release = sibling.release === null ? '' : `, release ${sibling.release}`;
+  return {
+    title: `Compared with ${escapeMrkdwn(sibling.instance, 80)}${escapeMrkdwn(release, 60)}`,
+    lines: [
+      ...sibling.containersDiff
+        .slice(0, TOP)
+        .map(({ path, lengthDiff }) => `${code(path, 200)} ${difference(lengthDiff)} entries`),
+      ...sibling.typesDiff.slice(0, TOP).map(({ type, countDiff }) => `${code(type, 200)} ${difference(countDiff)}`),
+    ],
+  };
+}
+
+function checksParts({ checks }: Report): Part[] {
+  return checks.slice(0, CHECKS_SHOWN).map(({ title, text, links }) => ({
+    title: escapeMrkdwn(title, 120) || 'Check',
+    lines: [escapeMrkdwn(text, 1000), ...links.slice(0, TOP).map((url) => link(url, url))].filter(
+      (line) => line !== '',
+    ),
+  }));
+}
+
+function difference(count: number | null): string {
+  return count === null ? 'change not measured' : signed(String(count), count);
+}
+
+function signed(text: string, value: number): string {
+  return value > 0 ? `+${text}` : text;
+}
+
+function more(total: number): string[] {
+  return total > TOP ? [`… and ${total - TOP} more`] : [];
+}
