@@ -20,6 +20,8 @@ export type InstanceMemory = {
 
 export type ServiceMemory = {
   source: 'collector' | 'prometheus' | 'watch';
+  /** What a reader must know of the source: "Prometheus did not answer (…); the collector's samples stand in". */
+  sourceNote?: string;
   instances: readonly InstanceMemory[];
   /** The configured limit, else the tightest one seen; bytes of one instance. */
   limitBytes: number | null;

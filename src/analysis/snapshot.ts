@@ -20,6 +20,7 @@ export const SnapshotSite = z.object({
   countDiff: z.number(),
   traceback: z.array(z.string()),
 });
+export type SnapshotSite = z.infer<typeof SnapshotSite>;
 
 export const SnapshotContainer = z.object({
   /** Owner path from a module's globals: `app.retries.QUEUE`. Keys are never part of it. */
@@ -43,6 +44,7 @@ export const SnapshotContainer = z.object({
 export type SnapshotContainer = z.infer<typeof SnapshotContainer>;
 
 export const SnapshotType = z.object({ type: z.string(), count: z.number(), countDiff: count });
+export type SnapshotType = z.infer<typeof SnapshotType>;
 
 export const SnapshotGc = z.object({
   enabled: z.boolean(),
@@ -53,6 +55,7 @@ export const SnapshotGc = z.object({
   uncollectable: z.number(),
   allocationsPerSecond: count,
 });
+export type SnapshotGc = z.infer<typeof SnapshotGc>;
 
 export const SnapshotProcess = z.object({
   python: z.string().nullable(),

@@ -1,0 +1,66 @@
+import type { Look, ProbeCensus, ProbeLayers } from './look.ts';
+import type { SnapshotLayer } from './snapshot.ts';
+
+/**
+ * A ledger of layers that adds up to the RSS. Anonymous memory is split by what the allocators say of themselves:
+ *
+ *     python-objects = pymalloc's blocks in use + Python blocks above 512 bytes
+ *     allocator      = what pymalloc and malloc keep free, and pymalloc's overhead
+ *     native         = malloc's blocks in use less those Python blocks + anonymous mappings beside both allocators
+ *
+ * What the allocators hold but never touched is not resident; that shortage is taken from their free memory first.
+ * Python blocks above 512 bytes are estimated from the named containers (entries and tables), at most malloc's use.
+ * Method and its measured error (within 3 % or 2.5 MB of the truth on nine programs): see docs/probe.md.
+ */
+export function toLayers(look: Look, previous: Look | null): SnapshotLayer[] {
+  const now = layerBytes(look);
+  const before = previous === null ? null : layerBytes(previous);
+  return LAYERS.flatMap((layer) => {
+    const bytes = now?.[layer];
+    if (bytes === undefined || bytes === null) return [];
+    const earlier = before?.[layer] ?? null;
+    return [{ layer, bytes, deltaBytes: earlier === null ? null : bytes - earlier }];
+  });
+}
+
+const LAYERS = ['python-objects', 'allocator', 'native', 'file', 'stacks', 'shared'] as const;
+type LayerBytes = Record<SnapshotLayer['layer'], number | null>;
+
+function layerBytes(look: Look): LayerBytes | null {
+  const mappings = look.outside.mappings;
+  if (mappings === null) return null;
+  const outside = { file: mappings.fileBytes, stacks: mappings.stackBytes, shared: mappings.sharedBytes };
+  const layers = look.inside?.layers;
+  const split = layers === null || layers === undefined ? null : splitAnonymous(mappings.anonymousBytes, look, layers);
+  return { ...outside, 'python-objects': null, allocator: null, native: null, ...split };
+}
+
+function splitAnonymous(anonymousBytes: number, look: Look, layers: ProbeLayers) {
+  const { pymalloc, malloc } = layers;
+  // Without pymalloc (PYTHONMALLOC=malloc) or without glibc's account the three can't be told apart.
+  if (pymalloc === null || malloc === null || malloc.wraps) return null;
+  const largeBytes = Math.min(malloc.usedBytes, largePythonBytes(look.inside?.census ?? null));
+  const freeBytes =
+    anonymousFree(pymalloc) +
+    malloc.freeBytes +
+    pymalloc.headerBytes +
+    pymalloc.quantizationBytes +
+    pymalloc.alignmentBytes;
+  const beside = anonymousBytes - pymalloc.arenaBytes - malloc.usedBytes - malloc.freeBytes;
+  const shortage = Math.max(0, -beside);
+  const allocator = Math.max(0, freeBytes - shortage);
+  const python = Math.min(anonymousBytes - allocator, pymalloc.usedBytes + largeBytes);
+  return { 'python-objects': python, allocator, native: Math.max(0, anonymousBytes - allocator - python) };
+}
+
+function anonymousFree(pymalloc: { freeBlockBytes: number; freePoolBytes: number }): number {
+  return pymalloc.freeBlockBytes + pymalloc.freePoolBytes;
+}
+
+/** Estimate from the containers that the census described: mean large bytes of their newest entries, times length. */
+function largePythonBytes(census: ProbeCensus | null): number {
+  return (census?.containers ?? []).reduce(
+    (sum, { length, largeBytesPerEntry }) => sum + length * (largeBytesPerEntry ?? 0),
+    0,
+  );
+}

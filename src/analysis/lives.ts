@@ -1,0 +1,115 @@
+import { median, quantile } from './quantiles.ts';
+import type { PodSeries, Restart, Sample } from './series.ts';
+import type { AnalysisSettings } from './settings.ts';
+
+/** One process of a pod, from its start to its end, cleaned; the start-up is left out. */
+export type Life = {
+  /** Seconds on the case's axis: the process's start, or the first sample where no start is known. */
+  startSeconds: number;
+  endSeconds: number;
+  startReason: string | null;
+  endReason: string | null;
+  /** Increasing, bytes positive and finite. */
+  samples: readonly Sample[];
+};
+
+/** A pause of more than this many median steps is a gap. */
+const GAP_STEPS = 4;
+/** A restart nobody recorded: a gap with a fall of more than this, down to what a fresh process holds. */
+const UNSEEN_RESTART_FALL = 0.25;
+const FRESH_LEVEL_MARGIN = 1.2;
+
+/** Usable samples in increasing time: finite, positive, not after `now`, the last of equal times. */
+export function cleanSamples(samples: readonly Sample[], now: number): Sample[] {
+  const usable = samples.filter(
+    ([seconds, bytes]) => Number.isFinite(seconds) && Number.isFinite(bytes) && bytes > 0 && !(seconds > now),
+  );
+  const increasing = usable.every((sample, i) => i === 0 || (usable[i - 1]?.[0] ?? 0) < sample[0]);
+  if (increasing) return usable;
+  usable.sort((a, b) => a[0] - b[0]);
+  return usable.filter((sample, i) => usable[i + 1]?.[0] !== sample[0]);
+}
+
+/** Median distance of neighbouring samples in seconds; NaN of fewer than two. */
+export function medianStep(samples: readonly Sample[]): number {
+  const steps: number[] = [];
+  for (let i = 1; i < samples.length; i += 1) steps.push((samples[i]?.[0] ?? 0) - (samples[i - 1]?.[0] ?? 0));
+  return median(steps);
+}
+
+/**
+ * Cuts a pod's series into lives at its restarts, at `cuts` (the deploy, where no restart tells of it) and at
+ * restarts that only a gap with a fall betrays. A life without samples is left out.
+ */
+export function toLives(pod: PodSeries, now: number, cuts: readonly number[], settings: AnalysisSettings): Life[] {
+  const samples = cleanSamples(pod.samples, now);
+  if (samples.length === 0) return [];
+  const step = medianStep(samples);
+  const known = withCuts(pod.restarts, cuts, step);
+  const restarts = [...known, ...unseenRestarts(samples, known, step)].sort((a, b) => a[0] - b[0]);
+  const lives: Life[] = [];
+  let from = 0;
+  for (let i = 0; i <= restarts.length; i += 1) {
+    const until = restarts[i]?.[0] ?? Number.POSITIVE_INFINITY;
+    let to = from;
+    while (to < samples.length && (samples[to]?.[0] ?? 0) < until) to += 1;
+    const life = toLife(samples.slice(from, to), restarts[i - 1] ?? null, restarts[i] ?? null, settings);
+    if (life !== null) lives.push(life);
+    from = to;
+  }
+  return lives;
+}
+
+function withCuts(restarts: readonly Restart[], cuts: readonly number[], step: number): Restart[] {
+  const known = restarts.filter(([seconds]) => Number.isFinite(seconds));
+  // A rolling deploy reaches a pod minutes after it began: the pod's own restart is the better cut.
+  const near = (cut: number) => known.some(([seconds]) => seconds >= cut - 2 * step && seconds <= cut + 3600);
+  return [...known, ...cuts.filter((cut) => !near(cut)).map((cut): Restart => [cut, 'deploy'])];
+}
+
+function unseenRestarts(samples: readonly Sample[], known: readonly Restart[], step: number): Restart[] {
+  const found: Restart[] = [];
+  const fresh = quantile(
+    samples.slice(0, 5).map(([, bytes]) => bytes),
+    0.5,
+  );
+  for (let i = 1; i < samples.length; i += 1) {
+    const [before, high] = samples[i - 1] ?? [0, 0];
+    const [after, low] = samples[i] ?? [0, 0];
+    const isGap = after - before > GAP_STEPS * step;
+    const isFall = low < (1 - UNSEEN_RESTART_FALL) * high && low <= FRESH_LEVEL_MARGIN * fresh;
+    if (isGap && isFall && !known.some(([seconds]) => seconds > before && seconds <= after)) {
+      found.push([(before + after) / 2, 'restart']);
+    }
+  }
+  return found;
+}
+
+function toLife(
+  samples: readonly Sample[],
+  began: Restart | null,
+  ended: Restart | null,
+  settings: AnalysisSettings,
+): Life | null {
+  const first = samples[0];
+  const last = samples.at(-1);
+  if (first === undefined || last === undefined) return null;
+  const startSeconds = began?.[0] ?? first[0];
+  return {
+    startSeconds,
+    endSeconds: last[0],
+    startReason: began?.[1] ?? null,
+    endReason: ended?.[1] ?? null,
+    samples: withoutStartUp(samples, startSeconds, settings.startUpSeconds),
+  };
+}
+
+/** From the first sample that is old enough and has reached 90 % of the life's 10 % quantile. */
+function withoutStartUp(samples: readonly Sample[], start: number, startUpSeconds: number): readonly Sample[] {
+  const low = quantile(
+    samples.map(([, bytes]) => bytes),
+    0.1,
+  );
+  const from = samples.findIndex(([seconds, bytes]) => seconds - start >= startUpSeconds && bytes >= 0.9 * low);
+  return from < 0 ? [] : samples.slice(from);
+}

@@ -1,0 +1,123 @@
+import { z } from 'zod';
+
+/**
+ * One raw look at a process: from outside (/proc) and, where a probe answers, from inside. Two of them make a Snapshot.
+ * The schemas read only the fields that are used; docs/probe.md has the whole protocol. Sizes in bytes.
+ */
+
+/** Resident bytes by kind of mapping, from /proc/<pid>/smaps; kinds that only the process can split stay one. */
+export type Mappings = {
+  /** brk heap and anonymous mappings that are no thread's stack: Python objects, allocators, native code. */
+  anonymousBytes: number;
+  fileBytes: number;
+  stackBytes: number;
+  sharedBytes: number;
+  /** Swapped out, not part of RSS. */
+  swapBytes: number;
+};
+
+/** T0: what the kernel tells about a process without its help. Null: it may not be read. */
+export type OutsideLook = {
+  /** Epoch milliseconds. */
+  at: number;
+  /** Sum of the mappings where smaps can be read, else VmRSS (batched by the kernel, off by up to 2 %). */
+  rssBytes: number;
+  mappings: Mappings | null;
+  threads: number;
+  /** Kernel's state letter of the main thread: R, S, D, T, Z. */
+  state: string;
+  openFiles: number | null;
+  minorFaults: number;
+  majorFaults: number;
+  /** PSI `some avg10` of the process's cgroup, else of the machine; 0..1. */
+  memoryPressureRatio: number | null;
+};
+
+export const ProbeIdentity = z.object({
+  pid: z.number(),
+  startTicks: z.number(),
+  python: z.string(),
+  implementation: z.string(),
+  release: z.string().nullable(),
+});
+export type ProbeIdentity = z.infer<typeof ProbeIdentity>;
+
+export const ProbeLayers = z.object({
+  pymalloc: z
+    .object({
+      arenaBytes: z.number(),
+      usedBytes: z.number(),
+      freeBlockBytes: z.number(),
+      freePoolBytes: z.number(),
+      headerBytes: z.number(),
+      quantizationBytes: z.number(),
+      alignmentBytes: z.number(),
+    })
+    .nullable(),
+  malloc: z.object({ usedBytes: z.number(), freeBytes: z.number(), wraps: z.boolean() }).nullable(),
+  allocator: z.string(),
+  tracingBytes: z.number(),
+  isTracing: z.boolean(),
+});
+export type ProbeLayers = z.infer<typeof ProbeLayers>;
+
+export const ProbeRuntime = z.object({
+  gc: z.object({
+    enabled: z.boolean(),
+    thresholds: z.array(z.number()),
+    collections: z.array(z.number()),
+    freed: z.array(z.number()),
+    longestPauseSeconds: z.number(),
+    uncollectable: z.number(),
+    frozen: z.number(),
+  }),
+  allocatedBlocks: z.number(),
+});
+export type ProbeRuntime = z.infer<typeof ProbeRuntime>;
+
+const ratio = z.number().nullable().default(null);
+
+export const CensusContainer = z.object({
+  path: z.string(),
+  type: z.string(),
+  length: z.number(),
+  lengthDiff: z.number().nullable(),
+  oldestKept: z.boolean().nullable(),
+  maxLength: z.number().nullable(),
+  bytesPerEntry: ratio,
+  /** The part of `bytesPerEntry` in blocks above 512 bytes, which come from malloc. */
+  largeBytesPerEntry: ratio,
+  callableRatio: ratio,
+  cyclicRatio: ratio,
+});
+export type CensusContainer = z.infer<typeof CensusContainer>;
+
+export const ProbeCensus = z.object({
+  token: z.string(),
+  since: z.string().nullable(),
+  sinceSeconds: z.number().nullable(),
+  containers: z.array(CensusContainer),
+  isComplete: z.boolean(),
+  longestSliceSeconds: z.number(),
+  cpuSeconds: z.number(),
+});
+export type ProbeCensus = z.infer<typeof ProbeCensus>;
+
+export const ProbeTypes = z.object({
+  types: z.array(z.object({ type: z.string(), count: z.number() })).nullable(),
+  why: z.string().nullable(),
+  stopSeconds: z.number(),
+});
+export type ProbeTypes = z.infer<typeof ProbeTypes>;
+
+/** T1: what the probe told. A verb that failed is null, and `notes` says why. */
+export type InsideLook = {
+  identity: ProbeIdentity;
+  layers: ProbeLayers | null;
+  runtime: ProbeRuntime | null;
+  census: ProbeCensus | null;
+  types: ProbeTypes | null;
+  notes: readonly string[];
+};
+
+export type Look = { outside: OutsideLook; inside: InsideLook | null };

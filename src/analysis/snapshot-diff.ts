@@ -1,0 +1,148 @@
+import { toLayers } from './layers.ts';
+import type { CensusContainer, InsideLook, Look, ProbeRuntime } from './look.ts';
+import type { Snapshot, SnapshotContainer, SnapshotGc, SnapshotType } from './snapshot.ts';
+
+/** Rows of a snapshot, so that it stays readable and small wherever it is stored. */
+const MOST_CONTAINERS = 20;
+const MOST_TYPES = 20;
+
+/** CPython's first generation grows by this many allocations less frees before it is collected (`gc.get_threshold()`). */
+const DEFAULT_THRESHOLD = 700;
+
+export type SnapshotSubject = { instance: string; release: string | null };
+
+/**
+ * Two looks at one process, `first` null when only one could be taken. Pure: the difference, bounded and ranked.
+ * What neither look measured is null, and `notes` says why.
+ */
+export function toSnapshot(
+  subject: SnapshotSubject,
+  first: Look | null,
+  second: Look,
+  notes: readonly string[],
+): Snapshot {
+  const windowSeconds = first === null ? 0 : (second.outside.at - first.outside.at) / 1000;
+  const rssDeltaBytes = first === null ? null : second.outside.rssBytes - first.outside.rssBytes;
+  return {
+    instance: subject.instance,
+    release: subject.release ?? second.inside?.identity.release ?? null,
+    takenAt: new Date(second.outside.at).toISOString(),
+    windowSeconds,
+    rssBytes: second.outside.rssBytes,
+    rssDeltaBytes,
+    longestPauseSeconds: longestPause(first?.inside ?? null, second.inside),
+    layers: toLayers(second, first === null ? null : withLargeBytes(first, second)),
+    sites: [],
+    containers: toContainers(second.inside, windowSeconds, rssDeltaBytes),
+    types: toTypes(first?.inside ?? null, second.inside),
+    gc: toGc(first?.inside?.runtime ?? null, second.inside?.runtime ?? null, windowSeconds),
+    process: {
+      python: second.inside?.identity.python ?? null,
+      threads: second.outside.threads,
+      openFiles: second.outside.openFiles,
+      minorFaultsPerSecond: rate(first?.outside.minorFaults, second.outside.minorFaults, windowSeconds),
+      majorFaultsPerSecond: rate(first?.outside.majorFaults, second.outside.majorFaults, windowSeconds),
+      memoryPressureRatio: second.outside.memoryPressureRatio,
+    },
+    sibling: null,
+    notes: unique([...notes, ...(first?.inside?.notes ?? []), ...(second.inside?.notes ?? [])]),
+  };
+}
+
+/**
+ * Entries were described at the second look only. The first look's length and the same bytes per entry give its share
+ * of large blocks, so that the difference of the layers is that of the entries that came.
+ */
+function withLargeBytes(first: Look, second: Look): Look {
+  const census = second.inside?.census ?? null;
+  if (first.inside === null || census === null || census.since === null) return first;
+  const containers = census.containers.map((container) => ({
+    ...container,
+    length: Math.max(0, container.length - (container.lengthDiff ?? 0)),
+  }));
+  return { ...first, inside: { ...first.inside, census: { ...census, containers } } };
+}
+
+function toContainers(
+  inside: InsideLook | null,
+  windowSeconds: number,
+  rssDeltaBytes: number | null,
+): SnapshotContainer[] {
+  const rows = (inside?.census?.containers ?? []).map((container) =>
+    toContainer(container, windowSeconds, rssDeltaBytes),
+  );
+  return rows.toSorted((a, b) => grownBytes(b) - grownBytes(a) || b.length - a.length).slice(0, MOST_CONTAINERS);
+}
+
+function toContainer(row: CensusContainer, windowSeconds: number, rssDeltaBytes: number | null): SnapshotContainer {
+  const { largeBytesPerEntry: _, ...container } = row;
+  const grown = container.lengthDiff !== null && container.bytesPerEntry !== null;
+  const bytes = grown ? (container.lengthDiff ?? 0) * (container.bytesPerEntry ?? 0) : null;
+  return {
+    ...container,
+    growthPerMinute:
+      container.lengthDiff === null || windowSeconds <= 0 ? null : (container.lengthDiff / windowSeconds) * 60,
+    explainsRatio:
+      bytes === null || rssDeltaBytes === null || rssDeltaBytes <= 0
+        ? null
+        : Math.min(1, Math.max(0, bytes / rssDeltaBytes)),
+  };
+}
+
+/** Bytes by which a container grew in the window; 0 when it is not known to have grown. */
+export function grownBytes(container: Pick<SnapshotContainer, 'lengthDiff' | 'bytesPerEntry'>): number {
+  return Math.max(0, container.lengthDiff ?? 0) * (container.bytesPerEntry ?? 1);
+}
+
+function toTypes(first: InsideLook | null, second: InsideLook | null): SnapshotType[] {
+  const before = first?.types?.types ?? null;
+  const counts = new Map(before?.map(({ type, count }) => [type, count]));
+  return (second?.types?.types ?? [])
+    .map(({ type, count }) => {
+      const earlier = counts.get(type);
+      return { type, count, countDiff: earlier === undefined ? null : count - earlier };
+    })
+    .toSorted((a, b) => (b.countDiff ?? 0) - (a.countDiff ?? 0) || b.count - a.count)
+    .slice(0, MOST_TYPES);
+}
+
+function toGc(first: ProbeRuntime | null, second: ProbeRuntime | null, windowSeconds: number): SnapshotGc | null {
+  if (second === null) return null;
+  const collections = second.gc.collections.map((count, i) => count - (first?.gc.collections[i] ?? 0));
+  return {
+    enabled: second.gc.enabled,
+    thresholds: second.gc.thresholds,
+    collections,
+    longestPauseSeconds: first === null ? null : second.gc.longestPauseSeconds,
+    uncollectable: second.gc.uncollectable,
+    allocationsPerSecond: first === null ? null : allocationRate(first, second, collections[0] ?? 0, windowSeconds),
+  };
+}
+
+/** Blocks that stayed, and those that the collections of the youngest generation stand for, by second. */
+function allocationRate(
+  first: ProbeRuntime,
+  second: ProbeRuntime,
+  collections: number,
+  seconds: number,
+): number | null {
+  if (seconds <= 0) return null;
+  const stayed = second.allocatedBlocks - first.allocatedBlocks;
+  return Math.max(0, (stayed + collections * (second.gc.thresholds[0] ?? DEFAULT_THRESHOLD)) / seconds);
+}
+
+function longestPause(...looks: (InsideLook | null)[]): number | null {
+  const pauses = looks.flatMap((look) => {
+    const slices = look?.census === null || look?.census === undefined ? [] : [look.census.longestSliceSeconds];
+    return look?.types === null || look?.types === undefined ? slices : [...slices, look.types.stopSeconds];
+  });
+  return pauses.length === 0 ? null : Math.max(...pauses);
+}
+
+function rate(before: number | undefined, after: number, seconds: number): number | null {
+  return before === undefined || seconds <= 0 ? null : Math.max(0, after - before) / seconds;
+}
+
+function unique(lines: readonly string[]): string[] {
+  return [...new Set(lines)];
+}

@@ -1,0 +1,147 @@
+import { type Atom, atomValue } from './atoms.ts';
+import type { Points } from './envelope.ts';
+
+/** Autocorrelations of neighbouring bins that the fit averages over. */
+export const CORRELATIONS = [0, 0.4, 0.65, 0.8, 0.9, 0.96] as const;
+
+/** The whitened, projected dictionary of one grid at one autocorrelation. */
+export type Whitened = {
+  correlation: number;
+  /** Orthonormal: an intercept a life, and the nuisance columns. Projected out of everything. */
+  basis: readonly Float64Array[];
+  columns: readonly Float64Array[];
+  /** Inner products of the columns, row by row. */
+  gram: Float64Array;
+  /** Sum of log variances of the whitening, part of -2 log likelihood. */
+  logVariance: number;
+};
+
+export type Design = {
+  atoms: readonly Atom[];
+  size: number;
+  nuisances: number;
+  lives: number;
+  whitened: readonly Whitened[];
+};
+
+/** Less than this share of a column left after the projection: it can't be told from the intercept or a nuisance. */
+const VANISHED = 1e-6;
+
+/**
+ * Prais-Winsten whitening of an AR(1) with unit innovations; over a gap of g bins the correlation is rho^g and the
+ * innovation's variance (1 - rho^2g) / (1 - rho^2).
+ */
+export function whiten(values: ArrayLike<number>, gaps: Float64Array, correlation: number): Float64Array {
+  const out = new Float64Array(gaps.length);
+  const stationary = Math.sqrt(1 - correlation * correlation);
+  for (let i = 0; i < gaps.length; i += 1) {
+    const value = values[i] ?? 0;
+    const gap = gaps[i] ?? 0;
+    if (gap === 0) {
+      out[i] = stationary * value;
+    } else {
+      const kept = gap === 1 ? correlation : correlation ** gap;
+      const scale = gap === 1 ? 1 : stationary / Math.sqrt(1 - kept * kept);
+      out[i] = scale * (value - kept * (values[i - 1] ?? 0));
+    }
+  }
+  return out;
+}
+
+function logVarianceOf(gaps: Float64Array, correlation: number): number {
+  const unconditional = 1 - correlation * correlation;
+  let sum = 0;
+  for (const gap of gaps) {
+    if (gap === 0) sum -= Math.log(unconditional);
+    else if (gap > 1) sum += Math.log((1 - correlation ** (2 * gap)) / unconditional);
+  }
+  return sum;
+}
+
+export function dot(a: Float64Array, b: Float64Array): number {
+  let sum = 0;
+  for (let i = 0; i < a.length; i += 1) sum += (a[i] ?? 0) * (b[i] ?? 0);
+  return sum;
+}
+
+/** Takes the basis' part out of a column, in place. */
+export function project(column: Float64Array, basis: readonly Float64Array[]): Float64Array {
+  for (const unit of basis) {
+    const share = dot(column, unit);
+    for (let i = 0; i < column.length; i += 1) column[i] = (column[i] ?? 0) - share * (unit[i] ?? 0);
+  }
+  return column;
+}
+
+function interceptsOf(gaps: Float64Array): Float64Array[] {
+  const intercepts: Float64Array[] = [];
+  for (let i = 0; i < gaps.length; i += 1) {
+    if (gaps[i] === 0) intercepts.push(new Float64Array(gaps.length));
+    const current = intercepts.at(-1);
+    if (current !== undefined) current[i] = 1;
+  }
+  return intercepts;
+}
+
+function orthonormal(columns: readonly Float64Array[]): Float64Array[] {
+  const basis: Float64Array[] = [];
+  for (const column of columns) {
+    const before = dot(column, column);
+    const left = project(column, basis);
+    const size = dot(left, left);
+    if (size > VANISHED * before && size > 0) basis.push(left.map((value) => value / Math.sqrt(size)));
+  }
+  return basis;
+}
+
+/** Whitens and projects the dictionary on the points' grid, at every autocorrelation. */
+export function toDesign(
+  points: Points,
+  atoms: readonly Atom[],
+  nuisances: readonly Float64Array[],
+  traffic: Float64Array | null,
+): Design {
+  const { gaps, x } = points;
+  const raw = atoms.map((atom) => Float64Array.from(x, (place, i) => atomValue(atom, place, traffic?.[i] ?? 0)));
+  const intercepts = interceptsOf(gaps);
+  const whitened = CORRELATIONS.map((correlation): Whitened => {
+    const basis = orthonormal([...intercepts, ...nuisances].map((column) => whiten(column, gaps, correlation)));
+    const columns = raw.map((column) => {
+      const white = whiten(column, gaps, correlation);
+      const before = dot(white, white);
+      const left = project(white, basis);
+      return dot(left, left) > VANISHED * before ? left : left.fill(0);
+    });
+    return { correlation, basis, columns, gram: gramOf(columns), logVariance: logVarianceOf(gaps, correlation) };
+  });
+  return { atoms, size: gaps.length, nuisances: nuisances.length, lives: intercepts.length, whitened };
+}
+
+function gramOf(columns: readonly Float64Array[]): Float64Array {
+  const gram = new Float64Array(columns.length ** 2);
+  for (const [i, a] of columns.entries()) {
+    for (let j = i; j < columns.length; j += 1) {
+      const b = columns[j];
+      if (b === undefined) continue;
+      const product = dot(a, b);
+      gram[i * columns.length + j] = product;
+      gram[j * columns.length + i] = product;
+    }
+  }
+  return gram;
+}
+
+const shared = new Map<number, Design>();
+const SHARED_GRIDS = 64;
+
+/**
+ * The design of gap-free points of one life without nuisances is the same for every series with as many bins:
+ * computed once a process (a cache of constants; answers do not depend on it).
+ */
+export function regularDesign(points: Points, atoms: readonly Atom[]): Design {
+  const known = shared.get(points.bins);
+  if (known !== undefined) return known;
+  const design = toDesign(points, atoms, [], null);
+  if (shared.size < SHARED_GRIDS) shared.set(points.bins, design);
+  return design;
+}
