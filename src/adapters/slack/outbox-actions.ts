@@ -9,8 +9,8 @@ import type { SlackAnswer, SlackWeb } from './slack-web.ts';
 export type OutboxLimits = OutboxTimes & {
   /** Slack takes one message a second in a channel; a little more keeps jitter of the network from undercutting it. */
   postEveryMs: number;
-  /** `chat.update` is a tier 3 method, 50 calls a minute in the whole workspace; verdicts need room too. */
-  progressEditsPerMinute: number;
+  /** Edits in the whole workspace: one each `everyMs` after a burst; progress leaves `forReports` turns of it free. */
+  edits: { everyMs: number; burst: number; forReports: number };
   /** First and longest wait after Slack did not answer. */
   backoffMs: { first: number; longest: number };
   /** Wait after a refusal that a person must cure (not in the channel, token revoked). */
@@ -20,7 +20,8 @@ export type OutboxLimits = OutboxTimes & {
 export const OUTBOX_LIMITS: OutboxLimits = {
   postEveryMs: 1050,
   editEveryMs: 3000,
-  progressEditsPerMinute: 40,
+  // `chat.update` is a tier 3 method: 50 calls a minute (docs.slack.dev/apis/web-api/rate-limits); 48 and some room.
+  edits: { everyMs: 1250, burst: 40, forReports: 20 },
   requestTimeoutMs: 10_000,
   settleMs: 1500,
   backoffMs: { first: 500, longest: 30_000 },
@@ -102,10 +103,9 @@ async function find(delivery: Delivery, thread: ThreadState, { slot, threadTs }:
 async function edit(delivery: Delivery, thread: ThreadState, action: Extract<Action, { kind: 'edit' }>): Promise<Step> {
   const { store, web, limits } = delivery;
   const { slot, ts } = action;
-  if (slot.kind === 'progress') {
-    const waitMs = await store.takeProgressEdit(limits.progressEditsPerMinute);
-    if (waitMs > 0) return { kind: 'wait', ms: waitMs };
-  }
+  const reserve = slot.kind === 'progress' ? limits.edits.forReports : 0;
+  const waitMs = await store.takeEdit({ ...limits.edits, reserve });
+  if (waitMs > 0) return { kind: 'wait', ms: waitMs };
   const metadata = toMetadata(thread, slot);
   const answer = await sendSlot(web, 'chat.update', slot, { channel: thread.channelId, ts, metadata });
   switch (answer.kind) {

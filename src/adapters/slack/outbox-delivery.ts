@@ -76,5 +76,9 @@ async function deliverOne(delivery: Delivery, channelId: string, incidentId: str
     await store.settle(channelId, incidentId, thread.revision, action.priority);
     return { kind: 'moved' };
   }
-  return action.kind === 'wait' ? { kind: 'wait', ms: action.ms } : await act(delivery, thread, action);
+  if (action.kind === 'wait') return { kind: 'wait', ms: action.ms };
+  const step = await act(delivery, thread, action);
+  if (action.kind !== 'edit' || step.kind !== 'wait') return step;
+  const instead = nextAction(thread, nowMs, limits, false);
+  return instead.kind === 'post' || instead.kind === 'find' ? await act(delivery, thread, instead) : step;
 }

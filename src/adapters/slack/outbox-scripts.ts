@@ -88,3 +88,17 @@ return 1`;
 export const PAUSE_CHANNEL = `
 if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[1]) then redis.call('SET', KEYS[1], '1', 'PX', ARGV[1]) end
 return 1`;
+
+/**
+ * Turns of a limit that all replicas share (GCRA): turns, intervalMs, burst, reserve.
+ * 0: taken; otherwise milliseconds until a turn is free beyond the reserve.
+ */
+export const TAKE_TURN = `
+${NOW}
+local interval, room = tonumber(ARGV[1]), ARGV[2] - ARGV[3]
+local busyUntil = math.max(now, tonumber(redis.call('GET', KEYS[1]) or '0'))
+local wait = busyUntil - now - interval * (room - 1)
+if wait > 0 then return math.ceil(wait) end
+busyUntil = busyUntil + interval
+redis.call('SET', KEYS[1], string.format('%.0f', busyUntil), 'PX', math.ceil(busyUntil - now) + 1000)
+return 0`;

@@ -2,7 +2,15 @@ import { createHash } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import { z } from 'zod';
 import type { SlackMessage } from '../../report/slack-blocks.ts';
-import { ADD_WANTED, BEGIN_POST, CHANGE_THREAD, FORGET_ROOT, PAUSE_CHANNEL, SETTLE } from './outbox-scripts.ts';
+import {
+  ADD_WANTED,
+  BEGIN_POST,
+  CHANGE_THREAD,
+  FORGET_ROOT,
+  PAUSE_CHANNEL,
+  SETTLE,
+  TAKE_TURN,
+} from './outbox-scripts.ts';
 import { Intent, type Priority, Sent, Slot, type SlotKind, type ThreadState } from './outbox-thread.ts';
 
 export type WantedMessage = { key: string; kind: SlotKind; message: SlackMessage };
@@ -116,15 +124,15 @@ export class OutboxStore {
 
   /** Milliseconds to wait before a message may be posted to the channel; 0: posted now, and the next one waits. */
   async takePost(channelId: string, everyMs: number): Promise<number> {
-    return await this.#takeTurn(`${this.#prefix}:gap:${channelId}`, everyMs);
+    return Number(await this.#redis.eval(TAKE_TURN, 1, `${this.#prefix}:gap:${channelId}`, everyMs, 1, 0));
   }
 
-  /** Milliseconds to wait before a progress edit may be made anywhere; 0: made now. */
-  async takeProgressEdit(perMinute: number): Promise<number> {
-    const [seconds] = await this.#redis.time();
-    const key = `${this.#prefix}:edits:${Math.floor(Number(seconds) / 60)}`;
-    const [taken] = (await this.#redis.multi().incr(key).expire(key, 120).exec()) ?? [];
-    return Number(taken?.[1] ?? 0) <= perMinute ? 0 : (60 - (Number(seconds) % 60)) * 1000;
+  /**
+   * Milliseconds to wait before a message may be edited, anywhere in the workspace; 0: edited now.
+   * `reserve`: turns that must be left over for more important edits.
+   */
+  async takeEdit({ everyMs, burst, reserve }: { everyMs: number; burst: number; reserve: number }): Promise<number> {
+    return Number(await this.#redis.eval(TAKE_TURN, 1, `${this.#prefix}:edits`, everyMs, burst, reserve));
   }
 
   /** Milliseconds until the channel may be written to again; 0: now. */
@@ -146,12 +154,6 @@ export class OutboxStore {
 
   async clearFailures(channelId: string): Promise<void> {
     await this.#redis.del(`${this.#prefix}:failures:${channelId}`);
-  }
-
-  async #takeTurn(key: string, everyMs: number): Promise<number> {
-    const taken = await this.#redis.set(key, '1', 'PX', everyMs, 'NX');
-    // The turn may run out between the two commands: then it is ours at the next try, a millisecond later.
-    return taken === 'OK' ? 0 : Math.max(1, await this.#redis.pttl(key));
   }
 
   async #change(incidentId: string, generation: number, key: string, change: string, value: string, edited: 0 | 1) {

@@ -70,19 +70,23 @@ export type Action =
   | { kind: 'find'; slot: Slot; threadTs: string | null; priority: Priority }
   | { kind: 'edit'; slot: Slot; ts: string; priority: Priority };
 
-/** What brings the thread nearer to its wanted state. `nowMs`: epoch milliseconds by Redis' clock. */
-export function nextAction(thread: ThreadState, nowMs: number, times: OutboxTimes): Action {
+/**
+ * What brings the thread nearer to its wanted state. `nowMs`: epoch milliseconds by Redis' clock.
+ * `mayEdit` false: edits have to wait for their turn, evidence need not wait for them.
+ */
+export function nextAction(thread: ThreadState, nowMs: number, times: OutboxTimes, mayEdit: boolean = true): Action {
   const slots = thread.slots.toSorted((a, b) => a.order - b.order);
   const root = slots.find(({ key }) => key === ROOT);
   // Replies can't stand before their root.
   if (root === undefined) return { kind: 'none' };
   const shown = thread.sent.get(ROOT);
   if (shown === undefined) return begin(thread, root, null, nowMs, times);
-  if (root.kind === 'report' && shown.version < root.version) {
+  if (mayEdit && root.kind === 'report' && shown.version < root.version) {
     return { kind: 'edit', slot: root, ts: shown.ts, priority: PRIORITY.report };
   }
   const unsent = slots.find(({ key }) => !thread.sent.has(key));
   if (unsent !== undefined) return begin(thread, unsent, shown.ts, nowMs, times);
+  if (!mayEdit) return { kind: 'none' };
   const outdated = slots.find(({ key, version }) => (thread.sent.get(key)?.version ?? version) < version);
   return outdated === undefined ? { kind: 'none' } : edit(thread, outdated, nowMs, times);
 }

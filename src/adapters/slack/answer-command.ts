@@ -1,0 +1,151 @@
+import type { Logger } from 'pino';
+import { messageOf } from '../../errors.ts';
+import { code, escapeMrkdwn, link, mention } from '../../report/slack-blocks.ts';
+import type { CommandDesk, DeskAnswer, StartedTriage } from './command-desk.ts';
+import type { Membership } from './membership.ts';
+import { nearestNames } from './nearest-names.ts';
+import { parseCommand, type SlackCommand } from './parse-command.ts';
+
+export type Asked = {
+  text: string;
+  userId: string;
+  channelId: string;
+  /** The same for a repeated delivery of the same command. */
+  requestId: string;
+};
+
+export type Desks = { desk: CommandDesk; membership: Membership; logger: Logger };
+
+/** Longest wait for all of it, milliseconds: Slack shows an error of its own after 3 s. The desk gives up earlier. */
+const ANSWER_DEADLINE_MS = 2500;
+/** Slack cuts longer messages; an ephemeral answer this long is not read anyway. */
+const MAX_LINES = 40;
+
+/** The answer to one command as mrkdwn text. Never throws: whoever asked must hear what happened. */
+export async function answerCommand(asked: Asked, { desk, membership, logger }: Desks): Promise<string> {
+  const command = parseCommand(asked.text);
+  try {
+    return await withDeadline(answer(command, asked, desk, membership), ANSWER_DEADLINE_MS);
+  } catch (thrown) {
+    logger.error({ err: thrown, command: command.kind, requestId: asked.requestId }, 'a command could not be answered');
+    return `🟠 I can't answer right now (${escapeMrkdwn(messageOf(thrown))}). ${whatHappened(command)}`;
+  }
+}
+
+async function answer(command: SlackCommand, asked: Asked, desk: CommandDesk, membership: Membership): Promise<string> {
+  switch (command.kind) {
+    case 'triage':
+      if (!(await membership.mayPostTo(asked.channelId))) return NOT_IN_CHANNEL;
+      return await answerTriage(command, asked, desk);
+    case 'help':
+      return HELP;
+    case 'list':
+      return await answerList(desk);
+    case 'status':
+      return answerLines(await desk.status(command.incident), command.incident ?? '', desk);
+    case 'baseline':
+      return answerLines(await desk.baseline(command.verb, command.service, asked.userId), command.service, desk);
+    case 'history':
+      return answerLines(await desk.history(command.service), command.service, desk);
+    case 'silence':
+    case 'oncall':
+      return `This version does not know ${code(command.kind)} yet; nothing was changed. ${code('/memtriage help')} lists what it knows.`;
+    case 'misread':
+      return `I did not understand that: ${escapeMrkdwn(command.why)}. Try ${code(`/memtriage ${command.tryThis}`)}.`;
+  }
+}
+
+type TriageCommand = Extract<SlackCommand, { kind: 'triage' }>;
+
+async function answerTriage(command: TriageCommand, asked: Asked, desk: CommandDesk): Promise<string> {
+  const { service, takeSnapshot } = command;
+  const started = await desk.startTriage({
+    service,
+    symptom: 'asked',
+    openedBy: asked.userId,
+    channelId: asked.channelId,
+    sinceSeconds: command.sinceSeconds ?? desk.defaultSinceSeconds(service),
+    takeSnapshot,
+    requestId: asked.requestId,
+  });
+  return describeStart(started, service, asked, desk);
+}
+
+function describeStart(started: StartedTriage, service: string, asked: Asked, desk: CommandDesk): string {
+  switch (started.kind) {
+    case 'started': {
+      const { id, channelId } = started.incident;
+      const place = channelId === null || channelId === asked.channelId ? 'this channel' : `<#${channelId}>`;
+      return `⏳ Triage of *${escapeMrkdwn(service, 80)}* started as ${escapeMrkdwn(id, 20)}. I'll post it in ${place}.`;
+    }
+    case 'running': {
+      const { incident, permalink, channelId, startedBy } = started;
+      const where = channelId === null ? '' : ` in <#${channelId}>`;
+      const thread = permalink === null ? where : `: ${link(permalink, 'open the thread')}`;
+      return `Already running: ${escapeMrkdwn(incident.id, 20)} for *${escapeMrkdwn(service, 80)}*, started by ${mention(startedBy)}${thread}. Nothing new was started.`;
+    }
+    case 'unknown-service':
+      return unknownService(service, desk);
+    case 'not-stored':
+      return `🟠 Nothing was started: ${escapeMrkdwn(started.why)}. ${escapeMrkdwn(started.tryThis)}`;
+  }
+}
+
+async function answerList(desk: CommandDesk): Promise<string> {
+  const services = await desk.listServices();
+  if (services.length === 0) return 'No service is configured. Add one under `services:` in memtriage.yaml.';
+  const lines = services.map(({ service, team, summary }) => {
+    const owner = team === null ? '' : ` (${escapeMrkdwn(team, 60)})`;
+    return `• ${code(service, 80)}${owner} ${escapeMrkdwn(summary)}`;
+  });
+  return cutLines([`*${services.length} services*`, ...lines]);
+}
+
+function answerLines(found: DeskAnswer, asked: string, desk: CommandDesk): string {
+  if ('outcome' in found) return `🟠 ${escapeMrkdwn(found.why)}. ${escapeMrkdwn(found.tryThis)}`;
+  if (found.kind === 'unknown-service') return unknownService(asked, desk);
+  return cutLines([`*${escapeMrkdwn(found.title)}*`, ...found.lines.map((line) => escapeMrkdwn(line, 600))]);
+}
+
+function unknownService(service: string, desk: CommandDesk): string {
+  const near = nearestNames(service, desk.serviceNames()).map((name) => code(name, 80));
+  const guess = near.length === 0 ? '' : ` Did you mean ${near.join(', ')}?`;
+  return `I don't know *${escapeMrkdwn(service, 80)}*.${guess} ${code('/memtriage list')} shows all services. Nothing was started.`;
+}
+
+function whatHappened({ kind }: SlackCommand): string {
+  const unsure = kind === 'triage' || kind === 'baseline';
+  return unsure
+    ? `It may or may not have been taken; ${code('/memtriage status')} tells, or ask again in a minute: asking twice is safe.`
+    : 'Ask again in a minute.';
+}
+
+function cutLines(lines: readonly string[]): string {
+  const shown = lines.slice(0, MAX_LINES);
+  return [...shown, ...(lines.length > MAX_LINES ? [`… and ${lines.length - MAX_LINES} more`] : [])].join('\n');
+}
+
+async function withDeadline<T>(work: Promise<T>, ms: number): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`no answer within ${ms} ms`)), ms);
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+const NOT_IN_CHANNEL =
+  "🟠 I'm not in this channel, so I could not post the thread, and nothing was started. Invite me (`/invite @memtriage`) and ask again.";
+
+const HELP = [
+  '*Why does a Python service hold so much memory, and should it be rolled back?*',
+  '`/memtriage checkout` triages the service `checkout`; the answer comes as a thread',
+  '`/memtriage checkout --since 6h --no-snapshot` looks back 6 h and leaves the process alone',
+  '`/memtriage list` all services · `/memtriage status` open cases · `/memtriage status M-12` one case',
+  '`/memtriage baseline show|set|revert checkout` the last healthy memory',
+  '`/memtriage history checkout` earlier cases',
+  'In a thread, where slash commands do not work, mention the bot with the same words.',
+].join('\n');

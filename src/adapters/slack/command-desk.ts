@@ -1,0 +1,38 @@
+/** What Slack's commands need from the rest of the bot. Declared by the one who asks. */
+import type { Failure } from '../../errors.ts';
+import type { Incident, TriageRequest } from '../../incident/incident.ts';
+
+export type StartedTriage =
+  | { kind: 'started'; incident: Incident }
+  | { kind: 'running'; incident: Incident; channelId: string | null; startedBy: string; permalink: string | null }
+  | { kind: 'unknown-service' }
+  /** Nothing was started and nothing is stored. */
+  | { kind: 'not-stored'; why: string; tryThis: string };
+
+export type ServiceLine = {
+  service: string;
+  team: string | null;
+  /** One line of what is known: level, growth, open case. Plain text. */
+  summary: string;
+};
+
+/** Lines of an answer, plain text. */
+export type DeskAnswer =
+  | { kind: 'lines'; title: string; lines: readonly string[] }
+  | { kind: 'unknown-service' }
+  | Failure;
+
+export interface CommandDesk {
+  /** Names of all services, for near matches. No I/O. */
+  serviceNames(): readonly string[];
+  /** `sinceSeconds` when the command names none. */
+  defaultSinceSeconds(service: string): number;
+  /**
+   * Stored before it resolves. The same `requestId` again starts nothing new. Must answer within 2 s, Redis up or down.
+   */
+  startTriage(request: TriageRequest & { requestId: string }): Promise<StartedTriage>;
+  listServices(): Promise<readonly ServiceLine[]>;
+  status(incidentId: string | null): Promise<DeskAnswer>;
+  baseline(verb: 'show' | 'set' | 'revert', service: string, by: string): Promise<DeskAnswer>;
+  history(service: string): Promise<DeskAnswer>;
+}
