@@ -48,3 +48,12 @@ export function redactor(secrets: readonly Secret[]): (text: string) => string {
     .sort((a, b) => b.length - a.length);
   return (text) => redactTokens(known.reduce((rest, value) => rest.replaceAll(value, REDACTED), text));
 }
+
+/** The text of a percent-encoded part of a URL; as it stands where it can't be decoded, as with a bare `%`. */
+export function percentDecoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}

@@ -1,7 +1,7 @@
 /** The environment, read once and here only. Secrets come out wrapped, so that they can't be printed. */
 import { resolve } from 'node:path';
 import { z } from 'zod';
-import { Secret } from '../config/secret.ts';
+import { percentDecoded, Secret } from '../config/secret.ts';
 import { CommandError, EXIT_CONFIG } from '../errors.ts';
 
 export const LogLevel = z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']);
@@ -99,8 +99,8 @@ export function readEnvironment(env: Readonly<Record<string, string | undefined>
 /** The password alone, since errors of clients may name it without its URL. */
 function passwordOf(url: Secret | null): Secret[] {
   const text = url?.reveal() ?? '';
-  const password = URL.canParse(text) ? decodeURIComponent(new URL(text).password) : '';
-  return password === '' ? [] : [new Secret(password)];
+  const password = URL.canParse(text) ? new URL(text).password : '';
+  return password === '' ? [] : [new Secret(password), new Secret(percentDecoded(password))];
 }
 
 function wrongVariables(issues: readonly z.core.$ZodIssue[]): CommandError {
