@@ -1,0 +1,42 @@
+import type { Snapshot } from '../../analysis/snapshot.ts';
+
+/** Entries of each list: the first are the largest, and a report shows ten. */
+const TOP = 30;
+const TEXT_LENGTH = 300;
+/** A job's result goes through Redis and into the incident. */
+export const MAX_SNAPSHOT_BYTES = 65_536;
+
+/** Cuts lists to their first entries and long texts, until the JSON fits into `MAX_SNAPSHOT_BYTES`. */
+export function boundSnapshot(snapshot: Snapshot): Snapshot {
+  for (let top = TOP; ; top = Math.floor(top / 2)) {
+    const bounded = cut(snapshot, top, TEXT_LENGTH);
+    if (Buffer.byteLength(JSON.stringify(bounded)) <= MAX_SNAPSHOT_BYTES || top === 0) return bounded;
+  }
+}
+
+function cut(snapshot: Snapshot, top: number, length: number): Snapshot {
+  const text = (value: string) => (value.length > length ? `${value.slice(0, length - 1)}…` : value);
+  const first = <T>(list: readonly T[]) => list.slice(0, top);
+  const { sibling } = snapshot;
+  return {
+    ...snapshot,
+    layers: snapshot.layers.slice(0, 12),
+    sites: first(snapshot.sites).map((site) => ({
+      ...site,
+      file: text(site.file),
+      traceback: first(site.traceback).map(text),
+    })),
+    containers: first(snapshot.containers).map((container) => ({ ...container, ...names(container, text) })),
+    types: first(snapshot.types).map((type) => ({ ...type, type: text(type.type) })),
+    sibling: sibling && {
+      ...sibling,
+      typesDiff: first(sibling.typesDiff).map((type) => ({ ...type, type: text(type.type) })),
+      containersDiff: first(sibling.containersDiff).map((one) => ({ ...one, ...names(one, text) })),
+    },
+    notes: snapshot.notes.slice(0, TOP).map(text),
+  };
+}
+
+function names(container: { path: string; type: string }, text: (value: string) => string) {
+  return { path: text(container.path), type: text(container.type) };
+}

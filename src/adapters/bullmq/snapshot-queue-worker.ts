@@ -1,0 +1,115 @@
+import { type ConnectionOptions, Worker } from 'bullmq';
+import type { Snapshot } from '../../analysis/snapshot.ts';
+import { failed, inconclusive, messageOf, type Outcome, ok } from '../../errors.ts';
+import { boundSnapshot } from './snapshot-bound.ts';
+import { SnapshotJob, snapshotQueueName } from './snapshot-queue.ts';
+
+/** Looks at different targets under way at once. A look is mostly waiting between its two halves. */
+const CONCURRENCY = 8;
+/** A killed collector's job is taken over after these two at the latest. The lock is renewed at half time. */
+const LOCK_MS = 15_000;
+const STALLED_CHECK_MS = 10_000;
+
+export type SnapshotWorkerOptions<Target extends { instance: string }> = {
+  connection: ConnectionOptions;
+  prefix: string;
+  site: string;
+  /** Longest time of one job, waiting for another look at the same target included. */
+  deadlineSeconds: number;
+  /** The live process that the job means; a Failure when there is none. */
+  chooseTarget: (service: string, instance: string | null) => Outcome<Target>;
+  /** Looks twice; must be safe to repeat. */
+  takeLook: (target: Target, service: string, signal: AbortSignal) => Promise<Outcome<Snapshot>>;
+  onError: (error: Error) => void;
+};
+
+/**
+ * Takes the snapshot jobs of a site: one at a time for each target, several targets at once. A job is answered even when
+ * the look fails; it runs again when the collector died in it, once.
+ * `close` aborts the looks under way, answers their jobs, and ends.
+ */
+export function startSnapshotWorker<Target extends { instance: string }>(
+  options: SnapshotWorkerOptions<Target>,
+): { close: () => Promise<void> } {
+  const closing = new AbortController();
+  const busy = new Map<string, Promise<unknown>>();
+
+  async function process(data: unknown): Promise<Outcome<Snapshot>> {
+    const job = SnapshotJob.safeParse(data);
+    if (!job.success) return ofAnotherVersion();
+    const { service, instance } = job.data;
+    const target = options.chooseTarget(service, instance);
+    if (target.outcome !== 'ok') return target;
+    const deadline = AbortSignal.any([closing.signal, AbortSignal.timeout(options.deadlineSeconds * 1000)]);
+    const name = target.value.instance;
+    const turn = afterwards(busy.get(name), () => {
+      if (deadline.aborted) return late(name, options.deadlineSeconds);
+      return look(options, target.value, service, deadline);
+    });
+    busy.set(name, turn);
+    const answer = await Promise.race([turn, whenAborted(deadline, () => late(name, options.deadlineSeconds))]);
+    if (busy.get(name) === turn) busy.delete(name);
+    return answer;
+  }
+
+  const worker = new Worker(snapshotQueueName(options.site), async (job) => await process(job.data), {
+    connection: options.connection,
+    prefix: options.prefix,
+    concurrency: CONCURRENCY,
+    lockDuration: LOCK_MS,
+    stalledInterval: STALLED_CHECK_MS,
+    maxStalledCount: 1,
+  });
+  worker.on('error', options.onError);
+  worker.on('failed', (_job, error) => options.onError(error));
+
+  return {
+    async close() {
+      closing.abort(new Error('the collector is being stopped'));
+      await worker.close();
+    },
+  };
+}
+
+async function look<Target extends { instance: string }>(
+  { takeLook, deadlineSeconds }: SnapshotWorkerOptions<Target>,
+  target: Target,
+  service: string,
+  signal: AbortSignal,
+): Promise<Outcome<Snapshot>> {
+  try {
+    const answer = await takeLook(target, service, signal);
+    return answer.outcome === 'ok' ? ok(boundSnapshot(answer.value)) : answer;
+  } catch (error) {
+    if (signal.aborted) return late(target.instance, deadlineSeconds);
+    return failed('us', `the look at ${target.instance} broke: ${messageOf(error)}`, 'Read the log of the collector');
+  }
+}
+
+async function afterwards<T>(earlier: Promise<unknown> | undefined, next: () => T | Promise<T>): Promise<T> {
+  await earlier?.catch(() => {});
+  return await next();
+}
+
+function whenAborted<T>(signal: AbortSignal, value: () => T): Promise<T> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve(value());
+    else signal.addEventListener('abort', () => resolve(value()), { once: true });
+  });
+}
+
+function late(instance: string, deadlineSeconds: number) {
+  return inconclusive(
+    'operator',
+    `the look at ${instance} did not end within ${deadlineSeconds} s, or the collector was stopped in it`,
+    'Ask for the snapshot again; if it stays so, the process holds the GIL or the machine is overloaded',
+  );
+}
+
+function ofAnotherVersion() {
+  return failed(
+    'operator',
+    'the snapshot job is of another version of memtriage',
+    'Run bot and collector of one version',
+  );
+}

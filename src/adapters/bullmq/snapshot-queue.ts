@@ -1,0 +1,39 @@
+import { createHash } from 'node:crypto';
+import { z } from 'zod';
+import { Snapshot } from '../../analysis/snapshot.ts';
+
+/** What both sides of the snapshot queue agree on: its name, the job, the answer. One queue for each site. */
+
+export const SnapshotJob = z.object({
+  schema: z.literal(1),
+  service: z.string(),
+  /** Null: the collector picks the largest. */
+  instance: z.string().nullable(),
+});
+export type SnapshotJob = z.infer<typeof SnapshotJob>;
+
+/** A failed look is an answer too: a job that throws is a bug or a lost collector. */
+export const SnapshotAnswer = z.discriminatedUnion('outcome', [
+  z.object({ outcome: z.literal('ok'), value: Snapshot }),
+  z.object({
+    outcome: z.enum(['inconclusive', 'error']),
+    who: z.enum(['user', 'operator', 'upstream', 'us']),
+    why: z.string(),
+    tryThis: z.string(),
+  }),
+]);
+export type SnapshotAnswer = z.infer<typeof SnapshotAnswer>;
+
+/** BullMQ allows no colon in names; whatever else a site is called, the name is short and its own. */
+export function snapshotQueueName(site: string): string {
+  return /^[A-Za-z0-9_-]{1,40}$/.test(site) ? `snapshot-${site}` : `snapshot-${hash(site)}`;
+}
+
+/** The same key is the same job. Never a bare number, which BullMQ takes for its own ids. */
+export function snapshotJobId(key: string): string {
+  return `k${hash(key)}`;
+}
+
+function hash(text: string): string {
+  return createHash('sha256').update(text).digest('hex').slice(0, 32);
+}

@@ -1,0 +1,46 @@
+import type { Redis } from 'ioredis';
+import { heartbeatKey, samplerKey } from './keys.ts';
+
+/** A collector that was silent for so long counts as gone: four of its heartbeats. Redis' clock decides, nobody else's. */
+export const HEARTBEAT_TTL_SECONDS = 60;
+
+/** Marks the site as served. `who`: for people who look into Redis. */
+export async function beat(redis: Redis, prefix: string, site: string, who: string): Promise<void> {
+  await redis.set(heartbeatKey(prefix, site), who, 'EX', HEARTBEAT_TTL_SECONDS);
+}
+
+export async function isSiteAlive(redis: Redis, prefix: string, site: string): Promise<boolean> {
+  return (await redis.exists(heartbeatKey(prefix, site))) === 1;
+}
+
+/** True while `who` does the sampling of this host: two collectors side by side would record everything twice. */
+export async function claimSampling(
+  redis: Redis,
+  prefix: string,
+  place: SamplingPlace,
+  { who, ttlSeconds }: { who: string; ttlSeconds: number },
+): Promise<boolean> {
+  const key = samplerKey(prefix, place.site, place.host);
+  // After an owner that was killed, another one takes over when its key has run out.
+  const renewed = await redis.eval(CLAIM, 1, key, who, ttlSeconds);
+  return renewed === 1;
+}
+
+/** Takes our marks away on a clean end, so that the bot says at once that nobody is there. */
+export async function endBeating(redis: Redis, prefix: string, place: SamplingPlace, who: string): Promise<void> {
+  await redis.eval(RELEASE, 2, samplerKey(prefix, place.site, place.host), heartbeatKey(prefix, place.site), who);
+}
+
+export type SamplingPlace = { site: string; host: string };
+
+const CLAIM = `
+local owner = redis.call('get', KEYS[1])
+if owner and owner ~= ARGV[1] then return 0 end
+redis.call('set', KEYS[1], ARGV[1], 'EX', ARGV[2])
+return 1`;
+
+const RELEASE = `
+for _, key in ipairs(KEYS) do
+  if redis.call('get', key) == ARGV[1] then redis.call('del', key) end
+end
+return 1`;

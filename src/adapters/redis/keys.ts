@@ -1,0 +1,39 @@
+/**
+ * Names of the keys that samples, instances, baselines and collectors live under. `prefix` carries the hash tag
+ * (`{memtriage}`), so that every key of one installation is in one slot of a Redis Cluster.
+ * Names from the configuration are percent-encoded: a colon in them can't reach into another key.
+ */
+
+export function samplesKey(prefix: string, service: string, instance: string, day: number): string {
+  return `${prefix}:samples:${encodeURIComponent(service)}:${encodeURIComponent(instance)}:${day}`;
+}
+
+/** Hash: instance -> its life as JSON. */
+export function instancesKey(prefix: string, service: string): string {
+  return `${prefix}:instances:${encodeURIComponent(service)}`;
+}
+
+/** Sorted set: one member an OOM kill, scored by epoch seconds. */
+export function oomKillsKey(prefix: string, service: string): string {
+  return `${prefix}:oom-kills:${encodeURIComponent(service)}`;
+}
+
+/** List of baselines as JSON, newest first. */
+export function baselinesKey(prefix: string, service: string): string {
+  return `${prefix}:baselines:${encodeURIComponent(service)}`;
+}
+
+/** String: the id of the baseline in force. */
+export function currentBaselineKey(prefix: string, service: string): string {
+  return `${prefix}:baseline:${encodeURIComponent(service)}`;
+}
+
+/** String that expires: some collector of the site is alive. */
+export function heartbeatKey(prefix: string, site: string): string {
+  return `${prefix}:collector:${encodeURIComponent(site)}`;
+}
+
+/** String that expires: which collector of a host does its sampling. */
+export function samplerKey(prefix: string, site: string, host: string): string {
+  return `${prefix}:sampler:${encodeURIComponent(site)}:${encodeURIComponent(host)}`;
+}

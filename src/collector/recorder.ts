@@ -1,0 +1,114 @@
+import type { InstanceRecord, InstanceStore, OomKill } from '../adapters/redis/instance-store.ts';
+import type { InstanceSamples, SampleStore } from '../adapters/redis/sample-store.ts';
+import type { Instance } from './instance.ts';
+
+/**
+ * Samples that wait for Redis at the most: an hour of 200 processes at 15 s, some 5 MB. Beyond, the oldest go: the
+ * newest tell what is going on now.
+ */
+export const MAX_WAITING_SAMPLES = 50_000;
+const MAX_WAITING_RECORDS = 5000;
+
+type Changes = Map<string, { service: string; record: InstanceRecord }>;
+type Waiting = { service: string; instance: string; atMs: number; rssBytes: number; anonymousBytes: number };
+
+export interface Recorder {
+  addSamples(atMs: number, live: readonly Instance[]): void;
+  addInstance(instance: Instance): void;
+  /** Writes what waits. Rejects with what Redis answers; then nothing is lost and the next call tries again. */
+  flush(): Promise<void>;
+  /** Throws away what waits: another collector records this host. */
+  discard(): void;
+  /** Samples lost since the start because Redis was away for too long. */
+  dropped(): number;
+}
+
+/** Keeps what was seen until Redis has it. */
+export function createRecorder({
+  host,
+  samples,
+  instances,
+}: {
+  host: string;
+  samples: SampleStore;
+  instances: InstanceStore;
+}): Recorder {
+  let waiting: Waiting[] = [];
+  let records: Changes = new Map();
+  let droppedSamples = 0;
+
+  function bound(): void {
+    const surplus = Math.max(0, waiting.length - MAX_WAITING_SAMPLES);
+    waiting.splice(0, surplus);
+    droppedSamples += surplus;
+    for (const key of records.keys()) {
+      if (records.size <= MAX_WAITING_RECORDS) break;
+      records.delete(key);
+    }
+  }
+
+  return {
+    addSamples(atMs, live) {
+      for (const { service, instance, rssBytes, anonymousBytes } of live) {
+        waiting.push({ service, instance, atMs, rssBytes, anonymousBytes });
+      }
+      bound();
+    },
+    addInstance(instance) {
+      const { service } = instance;
+      records.set(`${service}/${instance.instance}`, { service, record: toRecord(instance, host) });
+      bound();
+    },
+    async flush() {
+      const batch = waiting;
+      const changed = records;
+      waiting = [];
+      records = new Map();
+      try {
+        await samples.append(groupByInstance(batch));
+        await saveRecords(instances, [...changed.values()]);
+      } catch (error) {
+        waiting = [...batch, ...waiting];
+        records = new Map([...changed, ...records]);
+        bound();
+        throw error;
+      }
+    },
+    discard() {
+      waiting = [];
+      records = new Map();
+    },
+    dropped: () => droppedSamples,
+  };
+}
+
+async function saveRecords(
+  instances: InstanceStore,
+  changed: readonly { service: string; record: InstanceRecord }[],
+): Promise<void> {
+  for (const service of new Set(changed.map((one) => one.service))) {
+    const records = changed.filter((one) => one.service === service).map((one) => one.record);
+    await instances.save(service, records);
+    await instances.saveOomKills(service, records.flatMap(toOomKill));
+  }
+}
+
+function toOomKill({ instance, endedAt, endReason }: InstanceRecord): OomKill[] {
+  return endReason === 'oom' && endedAt !== null ? [{ at: endedAt, instance }] : [];
+}
+
+function groupByInstance(batch: readonly Waiting[]): InstanceSamples[] {
+  const groups = new Map<string, { service: string; instance: string; samples: Waiting[] }>();
+  for (const sample of batch) {
+    const key = `${sample.service}/${sample.instance}`;
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, { service: sample.service, instance: sample.instance, samples: [sample] });
+    else group.samples.push(sample);
+  }
+  return [...groups.values()];
+}
+
+function toRecord(instance: Instance, host: string): InstanceRecord {
+  const { release, python, startedAt, endedAt, endReason, limitBytes } = instance;
+  return { schema: 1, instance: instance.instance, host, release, python, startedAt, endedAt, endReason, limitBytes };
+}

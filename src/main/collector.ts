@@ -1,0 +1,144 @@
+/** The role `collector`: samples the processes of its site and looks into them for the bot. */
+import { randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
+import type { ConnectionOptions } from 'bullmq';
+import type { Redis } from 'ioredis';
+import type { Logger } from 'pino';
+import { startSnapshotWorker } from '../adapters/bullmq/snapshot-queue-worker.ts';
+import { beat, claimSampling, endBeating, HEARTBEAT_TTL_SECONDS } from '../adapters/redis/heartbeat.ts';
+import { createInstanceStore } from '../adapters/redis/instance-store.ts';
+import { createSampleStore } from '../adapters/redis/sample-store.ts';
+import { withDeadline } from '../adapters/redis/with-deadline.ts';
+import type { Snapshot } from '../analysis/snapshot.ts';
+import { chooseTarget, type Target } from '../collector/choose-target.ts';
+import { createIdentifier, type Ping } from '../collector/identify.ts';
+import type { SampledService } from '../collector/instance-table.ts';
+import { createObserver, type Observer } from '../collector/observer.ts';
+import { createRecorder } from '../collector/recorder.ts';
+import { createSampling, type Sampling } from '../collector/sampling.ts';
+import { createTellOnce, type TellOnce } from '../collector/tell-once.ts';
+import { everyTick } from '../collector/ticker.ts';
+import { failed, messageOf, type Outcome } from '../errors.ts';
+
+/** Four of them make the time after which the bot says that no collector is there. */
+const BEAT_SECONDS = HEARTBEAT_TTL_SECONDS / 4;
+const LOOK_DEADLINE_SECONDS = 90;
+const DEFAULT_WINDOW_SECONDS = 10;
+/** Last words to Redis: it may be what is down. */
+const LAST_WRITE_MS = 2000;
+
+export type CollectorOptions = {
+  site: string;
+  /** Services of the site that have a socket directory. `windowSeconds`: between the two looks of a snapshot. */
+  services: readonly (SampledService & { windowSeconds: number })[];
+  everySeconds: number;
+  keepSeconds: number;
+  /** For the stores. Need not be ready yet, and may be lost and come back. */
+  redis: Redis;
+  /** For BullMQ's worker: `maxRetriesPerRequest: null`. */
+  queueConnection: ConnectionOptions;
+  prefix: string;
+  probe: {
+    ping: Ping;
+    lookTwice: (target: Target, options: { windowSeconds: number; signal: AbortSignal }) => Promise<Outcome<Snapshot>>;
+  };
+  logger: Logger;
+  signal: AbortSignal;
+  /** Epoch milliseconds. */
+  now?: () => number;
+  /** Names the machine in the records: instances of another host are never declared ended here. */
+  host?: string;
+};
+
+/** Runs until the signal aborts; then writes what waits, answers the looks under way and closes what it opened. */
+export async function runCollector(options: CollectorOptions): Promise<void> {
+  const { redis, site, services, logger, signal, everySeconds, host = hostname() } = options;
+  const who = `${host}/${process.pid}/${randomUUID()}`;
+  const { sampling, observer, tellOnce } = openSampling(options, { who, host });
+  const worker = openSnapshotWorker(options, { sampling, observer, tellOnce });
+  const report = () => void beatIfOnline(options, who);
+  const onReady = () => {
+    report();
+    void sampling.flush();
+  };
+  redis.on('ready', onReady);
+  // A lazy client would wait for a first command, and we wait for it to be ready.
+  if (redis.status === 'wait') redis.connect().catch(() => {});
+  logger.info({ site, host, services: services.map(({ name }) => name) }, 'collector started');
+  try {
+    await Promise.all([
+      everyTick(everySeconds, () => sampling.tick(), signal),
+      everyTick(BEAT_SECONDS, report, signal),
+    ]);
+  } finally {
+    redis.off('ready', onReady);
+    await worker.close();
+    await withDeadline(sayGoodbye(options, sampling, { host, who }), LAST_WRITE_MS).catch((error) =>
+      logger.warn({ why: messageOf(error) }, 'the last samples were not written'),
+    );
+    logger.info({ site }, 'collector ended');
+  }
+}
+
+type Opened = { sampling: Sampling; observer: Observer; tellOnce: TellOnce };
+type Identity = { who: string; host: string };
+
+function openSampling(options: CollectorOptions, { who, host }: Identity): Opened {
+  const { redis, prefix, site, keepSeconds, everySeconds, services, logger, signal, now = Date.now } = options;
+  const stores = {
+    samples: createSampleStore({ redis, prefix, keepSeconds }),
+    instances: createInstanceStore({ redis, prefix, keepSeconds }),
+  };
+  const observer = createObserver(services);
+  const tellOnce = createTellOnce(logger);
+  // Longer than the way from one tick to the next, whatever the interval.
+  const ttlSeconds = Math.ceil(Math.max(HEARTBEAT_TTL_SECONDS, 3 * everySeconds));
+  const sampling = createSampling({
+    observer,
+    recorder: createRecorder({ host, ...stores }),
+    identifier: createIdentifier(options.probe.ping),
+    stores,
+    host,
+    isOnline: () => redis.status === 'ready',
+    claim: () => claimSampling(redis, prefix, { site, host }, { who, ttlSeconds }),
+    now,
+    logger,
+    tellOnce,
+    signal,
+  });
+  return { sampling, observer, tellOnce };
+}
+
+function openSnapshotWorker(options: CollectorOptions, { sampling, observer, tellOnce }: Opened) {
+  const windows = new Map(options.services.map(({ name, windowSeconds }) => [name, windowSeconds]));
+  return startSnapshotWorker<Target>({
+    connection: options.queueConnection,
+    prefix: options.prefix,
+    site: options.site,
+    deadlineSeconds: LOOK_DEADLINE_SECONDS,
+    chooseTarget(service, instance) {
+      sampling.lookAround();
+      return chooseTarget(observer.tables, service, instance);
+    },
+    takeLook: (target, service, signal) =>
+      options.probe.lookTwice(target, { windowSeconds: windows.get(service) ?? DEFAULT_WINDOW_SECONDS, signal }),
+    onError: (error) =>
+      tellOnce('snapshot queue', failed('upstream', messageOf(error), 'Check REDIS_URL and that Redis runs')),
+  });
+}
+
+async function beatIfOnline({ redis, prefix, site }: CollectorOptions, who: string): Promise<void> {
+  if (redis.status !== 'ready') return;
+  // A heartbeat that fails is told by the samples that fail with it.
+  await beat(redis, prefix, site, who).catch(() => {});
+}
+
+async function sayGoodbye(
+  { redis, prefix, site }: CollectorOptions,
+  sampling: Sampling,
+  { host, who }: Identity,
+): Promise<void> {
+  await sampling.settled();
+  await sampling.flush();
+  if (redis.status === 'ready') await endBeating(redis, prefix, { site, host }, who);
+}
