@@ -1,0 +1,215 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
+import { startWorkspace, type Workspace } from '../../src/demo/workspace/workspace.ts';
+import { startRedis, type TestRedis } from '../support/redis.ts';
+import { type Replica, startReplica } from './outbox-rig.ts';
+import { anIncident, aProgress, aReport } from './reports.ts';
+
+const CHANNEL = 'C0PAY';
+const REPLIES = 4;
+
+let redis: TestRedis;
+let workspace: Workspace;
+let prefix: string;
+const replicas: Replica[] = [];
+
+beforeAll(async () => {
+  redis = await startRedis();
+});
+afterAll(async () => {
+  await redis.close();
+});
+beforeEach(async () => {
+  workspace = await startWorkspace();
+  prefix = `{${randomUUID()}}`;
+});
+afterEach(async () => {
+  await Promise.all(replicas.splice(0).map((replica) => replica.close()));
+  await workspace.close();
+});
+
+async function start(options: Partial<Parameters<typeof startReplica>[2]> = {}): Promise<Replica> {
+  const replica = await startReplica(redis, workspace, { prefix, ...options });
+  replicas.push(replica);
+  return replica;
+}
+
+function textOf(index: number): string {
+  return workspace.messages(CHANNEL)[index]?.text ?? '';
+}
+
+async function reportIsComplete(): Promise<void> {
+  await vi.waitFor(
+    () => {
+      expect(workspace.messages(CHANNEL)).toHaveLength(1);
+      expect(textOf(0)).toContain('ROLL BACK recommended');
+      const root = workspace.messages(CHANNEL)[0];
+      expect(workspace.thread(CHANNEL, root?.ts ?? '')).toHaveLength(1 + REPLIES);
+    },
+    { timeout: 15_000, interval: 20 },
+  );
+}
+
+function everyMessageOnce(): void {
+  const keys = workspace.everPosted(CHANNEL).map(({ metadata }) => JSON.stringify(metadata?.event_payload['message']));
+  expect(keys.toSorted()).toEqual([...new Set(keys)].toSorted());
+}
+
+test('the root stands at once, shows the steps, and becomes the report with its evidence below', async () => {
+  const { outbox } = await start();
+  await outbox.showProgress(anIncident(), aProgress());
+  await vi.waitFor(() => expect(textOf(0)).toContain('checkout: triage running, 1 of 4 steps done'));
+  await outbox.publishReport(anIncident(), aReport());
+  await reportIsComplete();
+  everyMessageOnce();
+});
+
+test('a report that is published twice stands there once', async () => {
+  const { outbox } = await start();
+  await outbox.publishReport(anIncident(), aReport());
+  await reportIsComplete();
+  const calls = workspace.calls().length;
+  await outbox.publishReport(anIncident(), aReport());
+  await outbox.showProgress(anIncident(), aProgress());
+  await outbox.publishReport(anIncident({ id: 'M-13' }), aReport({ incident: 'M-13' }));
+  await vi.waitFor(() => expect(workspace.everPosted(CHANNEL)).toHaveLength(2 * (1 + REPLIES)));
+  expect(workspace.calls().length - calls).toBe(1 + REPLIES);
+  expect(textOf(0)).toContain('ROLL BACK');
+});
+
+test('progress that nobody saw is left out: only the newest is sent', async () => {
+  const { outbox } = await start();
+  await outbox.showProgress(anIncident(), aProgress());
+  await vi.waitFor(() => expect(workspace.messages(CHANNEL)).toHaveLength(1));
+  for (let i = 0; i < 50; i += 1) {
+    const steps = [{ step: `look ${i}`, state: 'running' as const, note: '' }];
+    await outbox.showProgress(anIncident(), aProgress({ steps }));
+  }
+  await vi.waitFor(() => expect(textOf(0)).toContain('look 49'));
+  expect(workspace.calls().filter(({ method }) => method === 'chat.update').length).toBeLessThan(20);
+});
+
+const LOSSES = ['drop-after', 'drop-before', 'http-500', 'http-503'] as const;
+
+test.each(LOSSES)('a root whose post ends in %s stands there exactly once', async (kind) => {
+  const { outbox } = await start();
+  const fault = workspace.faults.add({
+    method: 'chat.postMessage',
+    kind,
+    times: 2,
+    when: ({ thread_ts: thread }) => !thread,
+  });
+  await outbox.publishReport(anIncident(), aReport());
+  await reportIsComplete();
+  expect(fault.struck()).toBeGreaterThan(0);
+  everyMessageOnce();
+});
+
+test.each(LOSSES)('replies whose posts end in %s stand there exactly once', async (kind) => {
+  const { outbox } = await start();
+  const fault = workspace.faults.add({
+    method: 'chat.postMessage',
+    kind,
+    times: 3,
+    when: ({ thread_ts: thread }) => Boolean(thread),
+  });
+  await outbox.publishReport(anIncident(), aReport());
+  await reportIsComplete();
+  expect(fault.struck()).toBe(3);
+  everyMessageOnce();
+});
+
+test('an answer that comes after the deadline does not post the root twice', async () => {
+  const { outbox } = await start();
+  workspace.faults.add({ method: 'chat.postMessage', kind: 'slow', ms: 320, times: 1 });
+  await outbox.publishReport(anIncident(), aReport());
+  await reportIsComplete();
+  everyMessageOnce();
+});
+
+test('a rate limit stops its own channel only, for as long as Slack asked', async () => {
+  const { outbox } = await start();
+  workspace.faults.add({ channel: 'C0ONCALL', kind: 'rate-limit', retryAfterSeconds: 1, times: 1 });
+  const asked = Date.now();
+  await outbox.publishReport(anIncident({ id: 'M-1', channelId: 'C0ONCALL' }), aReport());
+  await outbox.publishReport(anIncident(), aReport());
+  await reportIsComplete();
+  expect(Date.now() - asked).toBeLessThan(900);
+  expect(workspace.messages('C0ONCALL')).toHaveLength(0);
+  await vi.waitFor(() => expect(workspace.messages('C0ONCALL')).toHaveLength(1), { timeout: 5000 });
+  const [limited, second] = workspace.calls().filter(({ channel }) => channel === 'C0ONCALL');
+  expect((second?.at ?? 0) - (limited?.at ?? 0)).toBeGreaterThanOrEqual(990);
+});
+
+test('a root that a person deleted is posted anew with everything below it', async () => {
+  const { outbox } = await start();
+  await outbox.showProgress(anIncident(), aProgress());
+  await vi.waitFor(() => expect(workspace.messages(CHANNEL)).toHaveLength(1));
+  workspace.deleteMessage({ channel: CHANNEL, ts: workspace.messages(CHANNEL)[0]?.ts ?? '' });
+  await outbox.publishReport(anIncident(), aReport());
+  await reportIsComplete();
+});
+
+test('a channel that the bot was not invited to gets its thread once it was', async () => {
+  workspace.setMember(CHANNEL, false);
+  const { outbox } = await start();
+  await outbox.publishReport(anIncident(), aReport());
+  await vi.waitFor(() => expect(workspace.calls().some(({ error }) => error === 'not_in_channel')).toBe(true));
+  workspace.setMember(CHANNEL, true);
+  await reportIsComplete();
+});
+
+test('blocks that Slack refuses are left out, and the text arrives', async () => {
+  const { outbox } = await start();
+  workspace.faults.add({ method: 'chat.postMessage', kind: 'platform-error', error: 'invalid_blocks', times: 1 });
+  await outbox.publishReport(anIncident(), aReport());
+  await reportIsComplete();
+  expect(workspace.messages(CHANNEL)[0]?.blocks).toHaveLength(0);
+});
+
+test('where history may not be read, a lost answer is accepted and everything else still arrives', async () => {
+  const { outbox } = await start();
+  workspace.faults.add({ method: 'chat.postMessage', kind: 'drop-before', times: 1 });
+  workspace.faults.add({ method: 'conversations.history', kind: 'platform-error', error: 'missing_scope', times: 1 });
+  await outbox.publishReport(anIncident(), aReport());
+  await reportIsComplete();
+});
+
+test('where messages cannot be edited any more, the report follows as a reply', async () => {
+  const { outbox } = await start();
+  await outbox.showProgress(anIncident(), aProgress());
+  await vi.waitFor(() => expect(workspace.messages(CHANNEL)).toHaveLength(1));
+  workspace.faults.add({ method: 'chat.update', kind: 'platform-error', error: 'edit_window_closed', times: 9 });
+  await outbox.publishReport(anIncident(), aReport());
+  await vi.waitFor(() => {
+    const replies = workspace.everPosted(CHANNEL).filter(({ threadTs }) => threadTs !== null);
+    expect(replies.map(({ text }) => text).join()).toContain('ROLL BACK recommended');
+    expect(replies).toHaveLength(REPLIES + 1);
+  });
+});
+
+test('two replicas deliver a hundred incidents once each', async () => {
+  const [first, second] = await Promise.all([start(), start()]);
+  const ids = Array.from({ length: 100 }, (_, i) => `M-${i + 1}`);
+  await Promise.all(
+    ids.map((id, i) =>
+      (i % 2 === 0 ? first : second).outbox.publishReport(
+        anIncident({ id }),
+        aReport({ incident: id, snapshot: null, checks: [] }),
+      ),
+    ),
+  );
+  await vi.waitFor(() => expect(workspace.everPosted(CHANNEL)).toHaveLength(200), { timeout: 30_000 });
+  const roots = workspace.messages(CHANNEL).map(({ metadata }) => metadata?.event_payload['incident']);
+  expect(roots.toSorted()).toEqual(ids.toSorted());
+});
+
+test('the thread tells where it stands', async () => {
+  const { outbox } = await start();
+  expect(await outbox.permalink('M-12')).toBeNull();
+  await outbox.publishReport(anIncident(), aReport());
+  await reportIsComplete();
+  const root = workspace.messages(CHANNEL)[0];
+  expect(await outbox.findThread('M-12')).toEqual({ channelId: CHANNEL, rootTs: root?.ts });
+  expect(await outbox.permalink('M-12')).toContain(`/archives/${CHANNEL}/p`);
+});
