@@ -68,6 +68,15 @@ export async function runAnalyze(args: readonly string[], io: AnalyzeStreams): P
   return EXIT_OF[answers.worst];
 }
 
+/** The command on this process's own streams. */
+export function analyzeCommand(args: readonly string[]): Promise<number> {
+  return runAnalyze(args, {
+    stdin: process.stdin,
+    stdout: (text) => void process.stdout.write(text),
+    stderr: (text) => void process.stderr.write(text),
+  });
+}
+
 function readArguments(args: readonly string[]): { file: string; json: boolean } | null {
   try {
     const { values, positionals } = parseArgs({
