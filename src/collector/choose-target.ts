@@ -2,8 +2,14 @@ import { failed, inconclusive, type Outcome, ok } from '../errors.ts';
 import type { Instance } from './instance.ts';
 import type { InstanceTable } from './instance-table.ts';
 
-/** A process that can be looked into. */
-export type Target = { pid: number; startTicks: number; socketPath: string; instance: string; release: string | null };
+/** A process to look at. Without a socket only from outside. */
+export type Target = {
+  pid: number;
+  startTicks: number;
+  socketPath: string | null;
+  instance: string;
+  release: string | null;
+};
 
 const OUR_NAME = /^\d+\.\d+$/;
 
@@ -25,7 +31,6 @@ export function chooseTarget(
   const isNamed = instance !== null && OUR_NAME.test(instance);
   const found = isNamed ? table.find(instance) : largest(table.live());
   if (found === null) return isNamed ? gone(service, instance) : noneLives(service);
-  if (found.socketPath === null) return noProbe(found);
   const { pid, startTicks, socketPath, release } = found;
   return ok({ pid, startTicks, socketPath, instance: found.instance, release });
 }
@@ -47,9 +52,4 @@ function noneLives(service: string) {
     `no live process of ${service} has a probe`,
     'Start it with PYTHONPATH=$(memtriage probe-path) and MEMTRIAGE_SOCKET_DIR set to its `sockets` directory',
   );
-}
-
-function noProbe({ service, instance }: Instance) {
-  const why = `the socket of instance ${instance} of ${service} is gone, the process lives`;
-  return inconclusive('operator', why, 'Restart it, and keep whatever cleans its socket directory away from it');
 }
