@@ -1,0 +1,80 @@
+import type { z } from 'zod';
+import {
+  type InsideLook,
+  ProbeCensus,
+  ProbeIdentity,
+  ProbeLayers,
+  ProbeRuntime,
+  ProbeTypes,
+} from '../../analysis/look.ts';
+import { inconclusive, type Outcome, ok } from '../../errors.ts';
+import { type ProbeReply, type ProbeRequest, parseResult, type Transport } from './transport.ts';
+
+/** A ping is answered in under a millisecond; a garbage collection of a large heap holds it up for 0.2 s. */
+const PING_DEADLINE_MS = 2_000;
+/** Layers, counters and counts: some milliseconds of work, on a busy interpreter some switch intervals of 5 ms. */
+const VERB_DEADLINE_MS = 5_000;
+/** A census of 2,000 modules takes 0.7 s on an idle interpreter; under load it waits for the lock between its slices. */
+const CENSUS_DEADLINE_MS = 20_000;
+/** A look that a fork interrupted, or that met another client, is tried again this often. */
+const ATTEMPTS = 3;
+
+/**
+ * T1: one look by the probe, verb by verb, each answer kept even if the next one fails. `earlier`: the first look, when
+ * this is the second. A Failure only when the probe can't be asked at all, or is that of another process.
+ */
+export async function lookInside(
+  transport: Transport,
+  target: { pid: number; startTicks: number },
+  earlier: InsideLook | null,
+  signal: AbortSignal,
+): Promise<Outcome<InsideLook>> {
+  const notes: string[] = [];
+  const identity = await askFor(ProbeIdentity, { verb: 'ping' }, PING_DEADLINE_MS);
+  if (identity.outcome !== 'ok') return identity;
+  if (identity.value.startTicks !== target.startTicks) {
+    const why = `${transport.name} belongs to another process than ${target.pid}`;
+    return inconclusive('upstream', why, 'ask again: the instance was replaced');
+  }
+  const since = earlier?.census?.token ?? null;
+  const layers = await orNote('layers', askFor(ProbeLayers, { verb: 'layers' }, VERB_DEADLINE_MS));
+  const runtime = await orNote('garbage collector', askFor(ProbeRuntime, { verb: 'runtime' }, VERB_DEADLINE_MS));
+  const types = await orNote('type counts', askFor(ProbeTypes, { verb: 'types' }, VERB_DEADLINE_MS));
+  const census = await orNote('containers', askFor(ProbeCensus, { verb: 'census', since }, CENSUS_DEADLINE_MS));
+  if (types?.why !== null && types?.why !== undefined) notes.push(`type counts: not taken, ${types.why}.`);
+  if (census?.isComplete === false)
+    notes.push('containers: the census was cut short, the program has too many objects in reach of its modules.');
+  if (since !== null && census?.since === null)
+    notes.push('containers: the first census had expired, growth is not known.');
+  return ok({ identity: identity.value, layers, runtime, census, types, notes });
+
+  async function askFor<T>(schema: z.ZodType<T>, request: ProbeRequest, deadlineMs: number): Promise<Outcome<T>> {
+    const reply = await askPatiently(transport, request, deadlineMs, signal);
+    return reply.outcome === 'ok' ? parseResult(schema, reply.result, transport.name) : reply.failure;
+  }
+
+  async function orNote<T>(what: string, asked: Promise<Outcome<T>>): Promise<T | null> {
+    const outcome = await asked;
+    if (outcome.outcome === 'ok') return outcome.value;
+    notes.push(`${what}: not measured, ${outcome.why}.`);
+    return null;
+  }
+}
+
+async function askPatiently(
+  transport: Transport,
+  request: ProbeRequest,
+  deadlineMs: number,
+  signal: AbortSignal,
+): Promise<ProbeReply> {
+  let reply = await transport.ask(request, deadlineMs, signal);
+  for (let attempt = 1; attempt < ATTEMPTS && isPassing(reply); attempt += 1) {
+    reply = await transport.ask(request, deadlineMs, signal);
+  }
+  return reply;
+}
+
+/** A fork took the probe's thread away for a moment; it was back before the reply was read. */
+function isPassing(reply: ProbeReply): boolean {
+  return reply.outcome === 'failed' && reply.code === 'interrupted';
+}

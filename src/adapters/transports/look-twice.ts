@@ -1,0 +1,67 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import type { InsideLook, Look, OutsideLook } from '../../analysis/look.ts';
+import type { Snapshot } from '../../analysis/snapshot.ts';
+import { toSnapshot } from '../../analysis/snapshot-diff.ts';
+import { inconclusive, type Outcome, ok } from '../../errors.ts';
+import { lookInside } from './look-inside.ts';
+import type { Transport } from './transport.ts';
+
+export type LookTarget = {
+  pid: number;
+  startTicks: number;
+  /** For the report: `<pid>.<startTicks>`, or a pod. */
+  instance: string;
+  release: string | null;
+};
+
+export type LookContext = {
+  /** The way to the probe; null when none was found, and the look stays outside. */
+  transport: Transport | null;
+  /** T0 of the process: what `/proc` tells. A Failure when it has ended. */
+  lookOutside: (target: LookTarget) => Promise<Outcome<OutsideLook>>;
+  /** Between the looks. */
+  windowSeconds: number;
+  signal: AbortSignal;
+};
+
+/**
+ * Two looks into one live process, `windowSeconds` apart, and their difference. Each look is T0 (from outside, always)
+ * and T1 (the probe, without tracing). A probe that is absent, silent or of another version leaves a T0 snapshot whose
+ * notes say what is missing and what to change. A process that ends or is replaced between the looks is a Failure.
+ */
+export async function lookTwice(target: LookTarget, context: LookContext): Promise<Outcome<Snapshot>> {
+  const first = await look(target, context, null);
+  if (first.outcome !== 'ok') return first;
+  try {
+    await wait(context.windowSeconds * 1000, undefined, { signal: context.signal });
+  } catch {
+    return inconclusive('us', 'the look was stopped before it ended', 'ask again');
+  }
+  const second = await look(target, context, first.value.look.inside);
+  if (second.outcome !== 'ok') return second;
+  const notes = [...first.value.notes, ...second.value.notes];
+  return ok(toSnapshot(target, first.value.look, second.value.look, notes));
+}
+
+type NotedLook = { look: Look; notes: readonly string[] };
+
+async function look(target: LookTarget, context: LookContext, earlier: InsideLook | null): Promise<Outcome<NotedLook>> {
+  const { transport, signal } = context;
+  const inside = transport === null ? null : await lookInside(transport, target, earlier, signal);
+  const outside = await context.lookOutside(target);
+  if (outside.outcome !== 'ok') return outside;
+  if (inside === null) return ok({ look: { outside: outside.value, inside: null }, notes: [NO_PROBE, ...TOGETHER] });
+  if (inside.outcome === 'ok') return ok({ look: { outside: outside.value, inside: inside.value }, notes: [] });
+  const notes = [`inside of the process: not seen, ${inside.why}. ${sentence(inside.tryThis)}`, ...TOGETHER];
+  return ok({ look: { outside: outside.value, inside: null }, notes });
+}
+
+const NO_PROBE =
+  'inside of the process: not seen, it has no probe. Start the service with the directory of `memtriage probe-path` on PYTHONPATH and MEMTRIAGE_SOCKET_DIR set.';
+const TOGETHER = [
+  'layers: from outside, Python objects, free memory of the allocators and native memory are not told apart.',
+];
+
+function sentence(text: string): string {
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
+}

@@ -1,0 +1,87 @@
+import { z } from 'zod';
+import { type Failure, failed, inconclusive, type Outcome, ok } from '../../errors.ts';
+
+/** The protocol that this collector speaks with a probe; docs/probe.md. */
+export const PROTOCOL = 1;
+
+/** Longest reply that is read: the probe's lists are bounded, so a longer one is no probe's. */
+export const LARGEST_REPLY_BYTES = 1024 * 1024;
+
+export type ProbeRequest = { verb: 'ping' | 'layers' | 'runtime' | 'types' } | { verb: 'census'; since: string | null };
+
+/**
+ * One way to reach a probe. `ask` sends one request and resolves with the reply's result, unparsed.
+ * Failures: nothing listens, it may not be reached, it is silent until the deadline, it hung up, it refused.
+ */
+export type Transport = {
+  /** For people: `the socket /run/memtriage/12.345.sock`. */
+  name: string;
+  ask(request: ProbeRequest, deadlineMs: number, signal: AbortSignal): Promise<ProbeReply>;
+};
+
+/** `code` tells the cases apart that a look treats differently; the Failure is for the report. */
+export type ProbeReply =
+  | { outcome: 'ok'; result: unknown }
+  | { outcome: 'failed'; code: ProbeFailure; failure: Failure };
+
+export type ProbeFailure =
+  | 'absent'
+  | 'refused'
+  | 'silent'
+  | 'hung-up'
+  | 'protocol'
+  | 'garbage'
+  | 'busy'
+  | 'interrupted'
+  | 'aborted';
+
+const Reply = z.discriminatedUnion('ok', [
+  z.object({ protocol: z.number(), ok: z.literal(true), result: z.unknown() }),
+  z.object({ protocol: z.number(), ok: z.literal(false), code: z.string(), why: z.string() }),
+]);
+
+/** The line of a request. */
+export function toRequestLine(request: ProbeRequest): string {
+  return `${JSON.stringify({ protocol: PROTOCOL, ...request })}\n`;
+}
+
+/** The reply line -> its result or who must act. */
+export function parseReply(line: string, name: string): ProbeReply {
+  const reply = Reply.safeParse(parseJson(line));
+  if (!reply.success)
+    return refuse('garbage', failed('upstream', `${name} answered something that is no reply of a probe`, UPGRADE));
+  const { data } = reply;
+  if (data.protocol !== PROTOCOL) {
+    const why = `${name} speaks protocol ${data.protocol}, this collector speaks ${PROTOCOL}`;
+    return refuse(
+      'protocol',
+      failed('operator', why, 'restart the service with the probe directory that `memtriage probe-path` prints'),
+    );
+  }
+  if (data.ok) return { outcome: 'ok', result: data.result };
+  const why = `${name} refused: ${data.why}`;
+  if (data.code === 'busy')
+    return refuse('busy', inconclusive('upstream', why, 'ask again when the other look has ended'));
+  if (data.code === 'interrupted') return refuse('interrupted', inconclusive('upstream', why, 'ask again'));
+  return refuse(data.code === 'protocol' ? 'protocol' : 'refused', failed('operator', why, UPGRADE));
+}
+
+const UPGRADE = 'use the probe and the collector of one memtriage version';
+
+export function refuse(code: ProbeFailure, failure: Failure): ProbeReply {
+  return { outcome: 'failed', code, failure };
+}
+
+/** The result of a verb in its schema; what does not fit is the probe's garbage. */
+export function parseResult<T>(schema: z.ZodType<T>, result: unknown, name: string): Outcome<T> {
+  const parsed = schema.safeParse(result);
+  return parsed.success ? ok(parsed.data) : failed('upstream', `${name} answered with unknown fields`, UPGRADE);
+}
+
+function parseJson(line: string): unknown {
+  try {
+    return JSON.parse(line);
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,184 @@
+"""The probe's life in its process: start, one thread, forks, end.
+
+No thread of the probe lives while the process forks: the thread is parked before and started again after. So a child
+can't inherit a lock that the probe held, CPython 3.12 and later has no cause to warn of a fork with threads, and the
+child opens a socket of its own.
+"""
+
+import _signal
+import os
+
+from . import gc_watch
+from .door import Closed, Door
+from .originals import allocate_lock, get_ident, sleep, start_new_thread
+
+# How long a fork waits for the probe's thread, which notices within one slice of 2 ms.
+PARK_SECONDS = 0.25
+
+# A thread that has left Python is gone from the kernel's count some 50 us later.
+EXIT_SECONDS = 0.005
+
+# Left unblocked in the probe's thread: they report a fault of the thread itself.
+FAULTS = {_signal.SIGSEGV, _signal.SIGBUS, _signal.SIGFPE, _signal.SIGILL, _signal.SIGABRT}
+
+
+class _Life:
+    def __init__(self):
+        self.lock = allocate_lock()
+        self.door = None
+        self.directory = None
+        self.release = None
+        self.owner = 0
+        self.thread = 0
+        self.alive = False
+        self.forking = 0
+        self.why_not = "not started"
+        self.hooked = False
+        self.server = None
+
+    def leaves(self):
+        """Asked by the thread at every turn; True exactly once, when it must end."""
+        if not self.forking:
+            return False
+        with self.lock:
+            if self.forking:
+                self.alive = False
+            return not self.alive
+
+
+_life = _Life()
+
+
+def start(directory=None, release=None):
+    """Listens on a socket in `directory` (default: MEMTRIAGE_SOCKET_DIR). Returns its path, or None; status() says why.
+
+    Safe to call again: a process has one socket. `release` names the deployed version (default: MEMTRIAGE_RELEASE).
+    """
+    try:
+        if _life.owner == os.getpid() and _life.door is not None:
+            return _life.door.path
+        _life.directory = directory or os.environ.get("MEMTRIAGE_SOCKET_DIR")
+        _life.release = release or os.environ.get("MEMTRIAGE_RELEASE") or None
+        if not _life.directory:
+            _life.why_not = "MEMTRIAGE_SOCKET_DIR is not set"
+            return None
+        _open()
+        return _life.door.path
+    except Closed as closed:
+        _life.why_not = str(closed)
+    except Exception as error:
+        _life.why_not = "%s: %s" % (type(error).__name__, error)
+    return None
+
+
+def status():
+    """`{"listening": bool, "path": str or None, "why": str or None}`: what start() came to."""
+    listening = _life.door is not None and _life.owner == os.getpid()
+    return {
+        "listening": listening,
+        "path": _life.door.path if listening else None,
+        "why": None if listening else _life.why_not,
+    }
+
+
+def _open():
+    _life.door = Door(_life.directory)
+    _life.owner = os.getpid()
+    if not _life.hooked:
+        import atexit
+
+        os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_in_child)
+        atexit.register(_at_exit)
+        _life.hooked = True
+    gc_watch.start()
+    _spawn()
+
+
+def _spawn():
+    """Starts the thread with every signal blocked: signals are for the threads of the service."""
+    before = _signal.pthread_sigmask(_signal.SIG_BLOCK, set(_signal.valid_signals()) - FAULTS)
+    try:
+        _life.alive = True
+        start_new_thread(_run, (_life,))
+    except BaseException:
+        _life.alive = False
+        raise
+    finally:
+        _signal.pthread_sigmask(_signal.SIG_SETMASK, before)
+
+
+def _run(life):
+    try:
+        from .server import Server
+
+        life.thread = get_ident()
+        if life.server is None:
+            life.server = Server(life)
+        life.server.serve()
+    except BaseException:  # nobody would catch it: the interpreter would print it
+        life.alive = False
+
+
+def _before_fork():
+    try:
+        if get_ident() == _life.thread:
+            return
+        with _life.lock:
+            _life.forking += 1
+        if _life.alive and _life.door is not None:
+            threads = _thread_count()
+            _life.door.knock()
+            _wait_until(lambda: not _life.alive, PARK_SECONDS)
+            _wait_until(lambda: _thread_count() < threads, EXIT_SECONDS)
+    except Exception:
+        pass
+
+
+def _after_fork():
+    try:
+        if get_ident() == _life.thread and _life.alive:
+            return
+        with _life.lock:
+            _life.forking = max(0, _life.forking - 1)
+            if _life.forking or _life.alive or _life.door is None:
+                return
+            _life.alive = True  # claimed: a second fork that ends now must not start another
+        _spawn()
+    except Exception:
+        _life.alive = False
+
+
+def _in_child():
+    try:
+        _life.lock = allocate_lock()
+        _life.forking = 0
+        _life.alive = False
+        _life.thread = 0
+        server, _life.server = _life.server, None
+        if server is not None:
+            server.abandon()
+        door, _life.door = _life.door, None
+        if door is not None:
+            door.close()
+            _open()
+    except Closed as closed:
+        _life.why_not = str(closed)
+    except Exception as error:
+        _life.why_not = "%s: %s" % (type(error).__name__, error)
+
+
+def _at_exit():
+    if _life.door is not None and _life.owner == os.getpid():
+        _life.door.remove()
+
+
+def _wait_until(is_so, seconds):
+    for _ in range(int(seconds / 0.0001)):
+        if is_so():
+            return
+        sleep(0.0001)
+
+
+def _thread_count():
+    """Threads of this process as the kernel counts them: one that has left Python may still be ending."""
+    return len(os.listdir("/proc/self/task"))

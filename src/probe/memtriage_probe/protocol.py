@@ -1,0 +1,109 @@
+"""Requests and replies: one JSON object a line each way. docs/probe.md describes every field."""
+
+import json
+import os
+import sys
+import time
+
+from . import gc_watch
+from .door import start_ticks
+from .server import Interrupted
+
+PROTOCOL = 1
+
+
+class Refused(Exception):
+    """The probe won't do it now; `code` for programs, `why` for people."""
+
+    def __init__(self, code, why):
+        super().__init__(why)
+        self.code = code
+        self.why = why
+
+
+def refusal(code, why):
+    return _line({"protocol": PROTOCOL, "ok": False, "code": code, "why": why})
+
+
+def answer(line, life, pause):
+    """The reply to one request line. Only Interrupted goes through to the caller."""
+    began = time.perf_counter()
+    try:
+        verb, arguments = _parse(line)
+        result = verb(arguments, life, pause)
+        reply = {"protocol": PROTOCOL, "ok": True, "seconds": time.perf_counter() - began, "result": result}
+        return _line(reply)
+    except Interrupted:
+        raise
+    except Refused as refused:
+        return refusal(refused.code, refused.why)
+    except Exception as error:  # the type only: a message may hold a value of the service
+        return refusal("failed", "the probe failed: %s" % type(error).__name__)
+
+
+def _parse(line):
+    try:
+        request = json.loads(line.decode("utf-8"), parse_int=_bounded_int)
+    except (ValueError, RecursionError):
+        raise Refused("bad-request", "not a line of JSON")
+    if type(request) is not dict:
+        raise Refused("bad-request", "a request is a JSON object")
+    if request.get("protocol") != PROTOCOL:
+        raise Refused("protocol", "this probe speaks protocol %d" % PROTOCOL)
+    verb = VERBS.get(request.get("verb")) if type(request.get("verb")) is str else None
+    if verb is None:
+        raise Refused("unknown-verb", "known verbs: %s" % ", ".join(sorted(VERBS)))
+    return verb, request
+
+
+def _bounded_int(digits):
+    if len(digits) > 18:  # longer ones cost quadratic time, under the GIL
+        raise ValueError
+    return int(digits)
+
+
+def _line(reply):
+    return json.dumps(reply, separators=(",", ":")).encode("ascii") + b"\n"
+
+
+def _ping(_arguments, life, _pause):
+    return {
+        "pid": os.getpid(),
+        "startTicks": start_ticks(),
+        "python": "%d.%d.%d" % sys.version_info[:3],
+        "implementation": sys.implementation.name,
+        "machine": os.uname().machine,
+        "release": life.release,
+    }
+
+
+def _layers(_arguments, _life, _pause):
+    from . import layers
+
+    return layers.read()
+
+
+def _runtime(_arguments, _life, _pause):
+    return {
+        "gc": gc_watch.figures(),
+        "allocatedBlocks": sys.getallocatedblocks(),
+        "pythonThreads": len(sys._current_frames()),
+    }
+
+
+def _census(arguments, _life, pause):
+    from . import census
+
+    since = arguments.get("since")
+    if since is not None and type(since) is not str:
+        raise Refused("bad-request", "`since` is the token of an earlier census")
+    return census.take(since, pause)
+
+
+def _types(_arguments, _life, _pause):
+    from . import type_counts
+
+    return type_counts.count()
+
+
+VERBS = {"ping": _ping, "layers": _layers, "runtime": _runtime, "census": _census, "types": _types}

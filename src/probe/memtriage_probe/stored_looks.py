@@ -1,0 +1,33 @@
+"""What the first of two looks leaves in the process for the second: kept for a while, then let go by itself."""
+
+import time
+
+KEEP_SECONDS = 300.0
+MOST_LOOKS = 3
+
+_looks = {}
+
+
+def keep(token, look):
+    """Stores a look under its token; of more than MOST_LOOKS the oldest goes."""
+    while len(_looks) >= MOST_LOOKS:
+        del _looks[next(iter(_looks))]
+    _looks[token] = (time.monotonic() + KEEP_SECONDS, look)
+
+
+def find(token):
+    """The look with this token, or None when it was never there or has expired."""
+    entry = _looks.get(token)
+    return None if entry is None else entry[1]
+
+
+def waits():
+    """Seconds until each look expires; lets go of those that have."""
+    now = time.monotonic()
+    for token in [token for token, (expiry, _) in _looks.items() if expiry <= now]:
+        del _looks[token]
+    return [expiry - now for expiry, _ in _looks.values()]
+
+
+def forget_all():
+    _looks.clear()
