@@ -1,5 +1,5 @@
 import type { Life } from './lives.ts';
-import { median, quantileOfSorted, sorted } from './quantiles.ts';
+import { median, quantileInPlace } from './quantiles.ts';
 
 /** A life, or several, as few points: what the fits read. Points of one life follow each other. */
 export type Points = {
@@ -47,24 +47,23 @@ function binsOfLongest(lives: readonly Life[], total: number): number {
   return Math.max(Math.min(total, POOLED_BINS), Math.round(total * share));
 }
 
-/** Samples of the lives in bins of equal age; ascending bytes a bin. Bins of one life follow each other. */
-type Binned = { bins: number; cells: { life: number; bin: number; seconds: number; ascending: Float64Array }[] };
+/** Samples of the lives in bins of equal age. Bins of one life follow each other. */
+type Binned = { bins: number; cells: { life: number; bin: number; seconds: number; bytes: Float64Array }[] };
 
 export function toBins(lives: readonly Life[], span: AgeSpan, total: number): Binned {
   const bins = binsOfLongest(lives, total);
   const width = span.seconds / bins;
   const cells: Binned['cells'] = [];
   for (const [life, { startSeconds, samples }] of lives.entries()) {
+    const binOf = (seconds: number) => Math.min(bins - 1, Math.floor((seconds - startSeconds - span.from) / width));
     let from = 0;
     while (from < samples.length) {
-      const binAt = (i: number) =>
-        Math.min(bins - 1, Math.floor(((samples[i]?.[0] ?? 0) - startSeconds - span.from) / width));
-      const bin = binAt(from);
+      const bin = binOf(samples[from]?.[0] ?? 0);
       let to = from + 1;
-      while (to < samples.length && binAt(to) === bin) to += 1;
-      const ascending = new Float64Array(to - from);
-      for (let i = from; i < to; i += 1) ascending[i - from] = samples[i]?.[1] ?? 0;
-      cells.push({ life, bin, seconds: startSeconds + span.from + (bin + 0.5) * width, ascending: ascending.sort() });
+      while (to < samples.length && binOf(samples[to]?.[0] ?? 0) === bin) to += 1;
+      const bytes = new Float64Array(to - from);
+      for (let i = from; i < to; i += 1) bytes[i - from] = samples[i]?.[1] ?? 0;
+      cells.push({ life, bin, seconds: startSeconds + span.from + (bin + 0.5) * width, bytes });
       from = to;
     }
   }
@@ -72,8 +71,8 @@ export function toBins(lives: readonly Life[], span: AgeSpan, total: number): Bi
 }
 
 function withoutSparse(cells: Binned['cells']): Binned['cells'] {
-  const usual = median(cells.map((cell) => cell.ascending.length));
-  const dense = cells.filter((cell) => cell.ascending.length >= SPARSE_BIN * usual);
+  const usual = median(cells.map((cell) => cell.bytes.length));
+  const dense = cells.filter((cell) => cell.bytes.length >= SPARSE_BIN * usual);
   const ofLife = new Map<number, number>();
   for (const { life } of dense) ofLife.set(life, (ofLife.get(life) ?? 0) + 1);
   return dense.filter(({ life }) => (ofLife.get(life) ?? 0) >= FEWEST_BINS_OF_LIFE);
@@ -91,7 +90,7 @@ export function toPoints({ bins, cells }: Binned, kind: 'low' | 'median'): Point
     bins,
     x: Float64Array.from(cells, ({ bin }) => (bin + 0.5) / bins),
     seconds: Float64Array.from(cells, ({ seconds }) => seconds),
-    bytes: Float64Array.from(cells, ({ ascending }) => quantileOfSorted(ascending, share)),
+    bytes: Float64Array.from(cells, ({ bytes: cell }) => quantileInPlace(cell, share)),
     gaps,
     isRegular: cells.length === bins && gaps.every((gap, i) => gap === (i === 0 ? 0 : 1)),
   };
@@ -145,5 +144,5 @@ function troughsOf(samples: Life['samples'], fall: number): (readonly [number, n
 
 /** Level of a set of points, for scaling: their median. */
 export function levelOf(points: Points): number {
-  return quantileOfSorted(sorted(points.bytes), 0.5);
+  return median(points.bytes);
 }

@@ -55,28 +55,19 @@ export function fitModels(design: Design, gaps: Float64Array, y: Float64Array): 
 }
 
 function candidatesAt(design: Design, whitened: Whitened, target: Float64Array, bestSoFar: number): Candidate[] {
-  const { atoms, size } = design;
-  const { gram, logVariance } = whitened;
-  const many = atoms.length;
+  const { gram } = whitened;
+  const parameters = design.parameters;
+  const many = parameters.length;
   const products = Float64Array.from(whitened.columns, (column) => dot(column, target));
   const all = dot(target, target);
-  const logSize = Math.log(size);
-  const found: Candidate[] = [];
-  let best = bestSoFar;
-  const keep = (i: number, j: number, a: number, b: number, squares: number, parameters: number) => {
-    const variance = Math.max(squares / size, NOISE_FLOOR ** 2);
-    const bic = size * Math.log(variance) + squares / variance + logVariance + parameters * logSize;
-    if (bic > best + BIC_WINDOW) return;
-    best = Math.min(best, bic);
-    found.push({ whitened, i, j, a, b, squares, bic });
-  };
-  keep(-1, -1, 0, 0, all, 0);
+  const collected = new Collected(design, whitened, bestSoFar);
+  collected.keep(-1, -1, 0, 0, all, 0);
   for (let i = 0; i < many; i += 1) {
     const gii = gram[i * many + i] ?? 0;
     const gi = products[i] ?? 0;
-    const ki = atoms[i]?.parameters ?? 0;
+    const ki = parameters[i] ?? 0;
     if (gii <= 0) continue;
-    keep(i, -1, gi / gii, 0, Math.max(0, all - (gi * gi) / gii), ki);
+    collected.keep(i, -1, gi / gii, 0, Math.max(0, all - (gi * gi) / gii), ki);
     for (let j = i + 1; j < many; j += 1) {
       const gjj = gram[j * many + j] ?? 0;
       const gij = gram[i * many + j] ?? 0;
@@ -85,10 +76,56 @@ function candidatesAt(design: Design, whitened: Whitened, target: Float64Array, 
       const gj = products[j] ?? 0;
       const a = (gi * gjj - gj * gij) / determinant;
       const b = (gj * gii - gi * gij) / determinant;
-      keep(i, j, a, b, Math.max(0, all - a * gi - b * gj), ki + (atoms[j]?.parameters ?? 0));
+      const squares = all - a * gi - b * gj;
+      const k = ki + (parameters[j] ?? 0);
+      // Most pairs end here: the logarithm of the likelihood is for those that can still matter.
+      if (squares <= (collected.mostSquares[2 * k] ?? 0)) collected.keep(i, j, a, b, Math.max(0, squares), k);
     }
   }
-  return found;
+  return collected.found;
+}
+
+/** Half-parameters (a late flattening costs 1.5 more) of the heaviest pair, and one. */
+const MOST_HALF_PARAMETERS = 16;
+
+/** The models worth keeping at one autocorrelation, and how large the squares of a model may be to be one of them. */
+class Collected {
+  readonly found: Candidate[] = [];
+  readonly mostSquares = new Float64Array(MOST_HALF_PARAMETERS);
+  readonly #size: number;
+  readonly #logSize: number;
+  readonly #whitened: Whitened;
+  #best: number;
+
+  constructor({ size }: Design, whitened: Whitened, best: number) {
+    this.#size = size;
+    this.#logSize = Math.log(size);
+    this.#whitened = whitened;
+    this.#best = best;
+    this.#bound();
+  }
+
+  keep(i: number, j: number, a: number, b: number, squares: number, parameters: number): void {
+    const variance = Math.max(squares / this.#size, NOISE_FLOOR ** 2);
+    const fit = this.#size * Math.log(variance) + squares / variance;
+    const bic = fit + this.#whitened.logVariance + parameters * this.#logSize;
+    if (bic > this.#best + BIC_WINDOW) return;
+    this.found.push({ whitened: this.#whitened, i, j, a, b, squares, bic });
+    if (bic >= this.#best) return;
+    this.#best = bic;
+    this.#bound();
+  }
+
+  /** Inverts the BIC: n log(squares / n) + n + log variance + k log n <= best + window. */
+  #bound(): void {
+    const size = this.#size;
+    for (let half = 0; half < MOST_HALF_PARAMETERS; half += 1) {
+      const left = this.#best + BIC_WINDOW - this.#whitened.logVariance - (half / 2) * this.#logSize;
+      const most = size * Math.exp((left - size) / size);
+      // Under the noise floor the likelihood is flat in the variance: all of those are looked at.
+      this.mostSquares[half] = Math.max(most, size * NOISE_FLOOR ** 2);
+    }
+  }
 }
 
 function toModel(design: Design, candidate: Candidate, weight: number): Model {

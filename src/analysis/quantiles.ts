@@ -16,11 +16,50 @@ export function quantileOfSorted(ascending: ArrayLike<number>, share: number): n
   return low + (high - low) * (place - below);
 }
 
-export function quantile(values: Iterable<number>, share: number): number {
-  return quantileOfSorted(sorted(values), share);
+/** Linear quantile (type 7) of values in any order; NaN of none. */
+export function quantile(values: ArrayLike<number>, share: number): number {
+  return quantileInPlace(Float64Array.from(values), share);
 }
 
-export function median(values: Iterable<number>): number {
+/** As `quantile`, without a copy: the values are reordered. Linear in their number (Hoare's selection). */
+export function quantileInPlace(values: Float64Array, share: number): number {
+  const last = values.length - 1;
+  if (last < 0) return Number.NaN;
+  const place = share * last;
+  const below = Math.floor(place);
+  const low = select(values, below);
+  if (below === last || place === below) return low;
+  let high = Number.POSITIVE_INFINITY;
+  for (let i = below + 1; i <= last; i += 1) high = Math.min(high, values[i] ?? high);
+  return low + (high - low) * (place - below);
+}
+
+/** The k-th smallest; everything after it is no smaller. */
+function select(values: Float64Array, k: number): number {
+  let from = 0;
+  let to = values.length - 1;
+  while (from < to) {
+    const pivot = values[(from + to) >> 1] ?? 0;
+    let i = from;
+    let j = to;
+    while (i <= j) {
+      while ((values[i] ?? pivot) < pivot) i += 1;
+      while ((values[j] ?? pivot) > pivot) j -= 1;
+      if (i > j) break;
+      const moved = values[i] ?? 0;
+      values[i] = values[j] ?? 0;
+      values[j] = moved;
+      i += 1;
+      j -= 1;
+    }
+    if (k <= j) to = j;
+    else if (k >= i) from = i;
+    else break;
+  }
+  return values[k] ?? Number.NaN;
+}
+
+export function median(values: ArrayLike<number>): number {
   return quantile(values, 0.5);
 }
 

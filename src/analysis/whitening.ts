@@ -18,6 +18,8 @@ export type Whitened = {
 
 export type Design = {
   atoms: readonly Atom[];
+  /** Of each atom, in the BIC. */
+  parameters: Float64Array;
   size: number;
   nuisances: number;
   lives: number;
@@ -114,7 +116,8 @@ export function toDesign(
     });
     return { correlation, basis, columns, gram: gramOf(columns), logVariance: logVarianceOf(gaps, correlation) };
   });
-  return { atoms, size: gaps.length, nuisances: nuisances.length, lives: intercepts.length, whitened };
+  const parameters = Float64Array.from(atoms, (atom) => atom.parameters);
+  return { atoms, parameters, size: gaps.length, nuisances: nuisances.length, lives: intercepts.length, whitened };
 }
 
 function gramOf(columns: readonly Float64Array[]): Float64Array {
