@@ -20,7 +20,12 @@ export const FAST: Partial<OutboxLimits> = {
 
 export const silent = pino({ level: 'silent' });
 
+/** A moment to die at: before or after the n-th call of Slack or script of Redis, counted from 1. */
+export type Death = { of: 'slack' | 'redis'; call: number; moment: 'before' | 'after' };
+
 export type Replica = {
+  /** True once the replica died by its `Death`. */
+  isDead(): boolean;
   outbox: Outbox;
   worker: OutboxWorker;
   /** As `kill -9` does it: every connection is cut in the middle of whatever is going on, nothing is tidied up. */
@@ -28,22 +33,31 @@ export type Replica = {
   close(): Promise<void>;
 };
 
-/** One bot's outbox and worker on connections of their own. `dying`: told when to die by the calls that it makes. */
+/** One bot's outbox and worker on connections of their own. */
 export async function startReplica(
   redis: TestRedis,
   workspace: Workspace,
-  {
-    prefix,
-    limits = FAST,
-    wrap = (web) => web,
-  }: { prefix: string; limits?: Partial<OutboxLimits>; wrap?: (web: SlackWeb) => SlackWeb },
+  { prefix, limits = FAST, death = null }: { prefix: string; limits?: Partial<OutboxLimits>; death?: Death | null },
 ): Promise<Replica> {
   const command = new Redis({ path: redis.path, maxRetriesPerRequest: 1, enableOfflineQueue: true });
   const blocking = new Redis({ path: redis.path, maxRetriesPerRequest: null });
   for (const client of [command, blocking]) client.on('error', () => {});
-  const web = wrap(
-    createSlackWeb({ botToken: workspace.botToken, slackApiUrl: workspace.apiUrl, logger: silent, timeoutMs: 300 }),
-  );
+  const die = (): void => {
+    dead = true;
+    command.disconnect();
+    blocking.disconnect();
+  };
+  let dead = false;
+  const real = createSlackWeb({
+    botToken: workspace.botToken,
+    slackApiUrl: workspace.apiUrl,
+    logger: silent,
+    timeoutMs: 300,
+  });
+  const mortal = mortality(death, die);
+  const web: SlackWeb = { call: mortal('slack', async (method, args) => await real.call(method, args)) };
+  const runScript = command.eval.bind(command);
+  Object.assign(command, { eval: mortal('redis', runScript as (...args: unknown[]) => Promise<unknown>) });
   const common = { redis: command, prefix, web, logger: silent };
   const outbox = createOutbox({ ...common, connection: command });
   const worker = await startOutboxWorker({
@@ -54,15 +68,11 @@ export async function startReplica(
     lockMs: 400,
     sweepEveryMs: 200,
   });
-  let dead = false;
   return {
     outbox,
     worker,
-    die: () => {
-      dead = true;
-      command.disconnect();
-      blocking.disconnect();
-    },
+    isDead: () => dead,
+    die,
     close: async () => {
       if (!dead) {
         await worker.close();
@@ -72,4 +82,20 @@ export async function startReplica(
       blocking.disconnect();
     },
   };
+}
+
+/** Wraps a function so that the replica dies at its n-th call; from then on nothing comes back, as from a dead process. */
+function mortality(death: Death | null, die: () => void) {
+  let calls = 0;
+  let isDead = false;
+  return <A extends unknown[], R>(of: Death['of'], work: (...args: A) => Promise<R>) =>
+    async (...args: A): Promise<R> => {
+      const isLast = death?.of === of && ++calls === death.call;
+      if (isLast && death.moment === 'after') await work(...args).catch(() => {});
+      if (isLast) {
+        isDead = true;
+        die();
+      }
+      return isDead ? await new Promise<never>(() => {}) : await work(...args);
+    };
 }

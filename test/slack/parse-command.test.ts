@@ -1,0 +1,113 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { nearestNames, typingErrors } from '../../src/adapters/slack/nearest-names.ts';
+import { parseCommand, type SlackCommand } from '../../src/adapters/slack/parse-command.ts';
+
+function triage(service: string, changes: Partial<Extract<SlackCommand, { kind: 'triage' }>> = {}): SlackCommand {
+  return { kind: 'triage', service, sinceSeconds: null, takeSnapshot: true, ...changes };
+}
+
+describe('what people type', () => {
+  test.each<[text: string, command: SlackCommand]>([
+    ['', { kind: 'help' }],
+    ['   ', { kind: 'help' }],
+    ['help', { kind: 'help' }],
+    ['HELP', { kind: 'help' }],
+    ['checkout', triage('checkout')],
+    ['Checkout', triage('Checkout')],
+    ['triage checkout', triage('checkout')],
+    ['"checkout"', triage('checkout')],
+    ['“checkout”', triage('checkout')],
+    ['`checkout`', triage('checkout')],
+    ['*checkout*', triage('checkout')],
+    ['  checkout\u00a0--since\u00a06h ', triage('checkout', { sinceSeconds: 21_600 })],
+    ['checkout --since=30m', triage('checkout', { sinceSeconds: 1800 })],
+    ['checkout —since 1d', triage('checkout', { sinceSeconds: 86_400 })],
+    ['checkout –no-snapshot', triage('checkout', { takeSnapshot: false })],
+    ['--no-snapshot checkout', triage('checkout', { takeSnapshot: false })],
+    ['check\u2011out', triage('check-out')],
+    ['<https://checkout.example.com|checkout.example.com>', triage('checkout.example.com')],
+    ['<http://checkout.io>', triage('checkout.io')],
+    ['<#C0PAY|payments>', triage('payments')],
+    ['<@U0ALICE|alice>', triage('alice')],
+    ['a &amp; b', { kind: 'misread', why: 'one service at a time, found "&" as well', tryThis: 'a' }],
+    ['list', { kind: 'list' }],
+    ['list things', { kind: 'misread', why: 'one service at a time, found "things" as well', tryThis: 'list' }],
+    ['status', { kind: 'status', incident: null }],
+    ['status M-12', { kind: 'status', incident: 'M-12' }],
+    ['status m12', { kind: 'status', incident: 'M-12' }],
+    ['baseline set checkout', { kind: 'baseline', verb: 'set', service: 'checkout' }],
+    ['history checkout', { kind: 'history', service: 'checkout' }],
+    [
+      'silence checkout 2h the nightly batch',
+      { kind: 'silence', service: 'checkout', seconds: 7200, reason: 'the nightly batch' },
+    ],
+    ['oncall', { kind: 'oncall' }],
+  ])('%j', (text, command) => {
+    expect(parseCommand(text)).toEqual(command);
+  });
+
+  test.each([
+    'status checkout',
+    'baseline',
+    'baseline checkout',
+    'baseline drop checkout',
+    'history',
+    'silence checkout',
+    'silence checkout tomorrow',
+    'silence checkout 2h',
+    'checkout --since',
+    'checkout --since yesterday',
+    'checkout --since 1s',
+    'checkout --since 400d',
+    'checkout --force',
+    'a b',
+    '--no-snapshot',
+  ])('%j is answered with what would have been understood', (text) => {
+    const command = parseCommand(text);
+    expect(command).toMatchObject({ kind: 'misread' });
+    const example = command.kind === 'misread' ? command.tryThis : '';
+    expect(parseCommand(example).kind).not.toBe('misread');
+  });
+});
+
+test('anything at all is understood or answered, never thrown', () => {
+  fc.assert(
+    fc.property(fc.string({ unit: 'binary', maxLength: 3000 }), (text) => typeof parseCommand(text).kind === 'string'),
+  );
+});
+
+test('a megabyte of text takes no time', () => {
+  const began = performance.now();
+  parseCommand('<@'.repeat(500_000));
+  parseCommand(`${' '.repeat(1_000_000)}checkout`);
+  expect(performance.now() - began).toBeLessThan(100);
+});
+
+describe('near matches', () => {
+  const services = ['checkout', 'checkout-worker', 'cart', 'search', 'payments'];
+
+  test.each<[asked: string, near: string[]]>([
+    ['chekout', ['checkout']],
+    ['chcekout', ['checkout']],
+    ['CHECKOUT', ['checkout', 'checkout-worker']],
+    ['check', ['checkout', 'checkout-worker']],
+    ['crat', ['cart']],
+    ['pay', ['payments']],
+    ['zzz', []],
+    ['', []],
+    ['c', []],
+  ])('%j', (asked, near) => {
+    expect(nearestNames(asked, services)).toEqual(near);
+  });
+
+  test('the distance is symmetric, zero for equals, and at most the longer length', () => {
+    fc.assert(
+      fc.property(fc.string({ maxLength: 12 }), fc.string({ maxLength: 12 }), (a, b) => {
+        expect(typingErrors(a, a)).toBe(0);
+        expect(typingErrors(a, b)).toBe(typingErrors(b, a));
+        expect(typingErrors(a, b)).toBeLessThanOrEqual(Math.max(a.length, b.length));
+      }),
+    );
+  });
+});
