@@ -4,7 +4,16 @@ import type { Workspace } from '../../src/demo/workspace/workspace.ts';
 
 export type BoltApp = { app: bolt.App; stop: () => Promise<void> };
 
-const QUIET = bolt.LogLevel.ERROR;
+/** Faults make Bolt complain; the tests look at what it does instead. */
+const logger: bolt.Logger = {
+  debug: () => {},
+  info: () => {},
+  warn: () => {},
+  error: () => {},
+  setLevel: () => {},
+  getLevel: () => bolt.LogLevel.ERROR,
+  setName: () => {},
+};
 
 /** A real Bolt app in Socket Mode with two connections, wired as the product wires it. */
 export async function startSocketApp(workspace: Workspace, register: (app: bolt.App) => void): Promise<BoltApp> {
@@ -12,7 +21,7 @@ export async function startSocketApp(workspace: Workspace, register: (app: bolt.
   const app = new bolt.App({
     token: workspace.botToken,
     receiver: receivers[0],
-    logLevel: QUIET,
+    logger,
     convoStore: false,
     clientOptions: clientOptions(workspace),
   });
@@ -37,11 +46,11 @@ export async function startHttpApp(
   register: (app: bolt.App) => void,
   signingSecret: string = workspace.signingSecret,
 ): Promise<BoltApp> {
-  const receiver = new bolt.HTTPReceiver({ signingSecret, port, logLevel: QUIET });
+  const receiver = new bolt.HTTPReceiver({ signingSecret, port, logger });
   const app = new bolt.App({
     token: workspace.botToken,
     receiver,
-    logLevel: QUIET,
+    logger,
     convoStore: false,
     clientOptions: clientOptions(workspace),
   });
@@ -54,13 +63,14 @@ function socketReceiver(workspace: Workspace): bolt.SocketModeReceiver {
   const retryConfig = { forever: true, retries: 12, factor: 1.3, maxTimeout: 15_000 };
   return new bolt.SocketModeReceiver({
     appToken: workspace.appToken,
-    logLevel: QUIET,
+    logger,
     installerOptions: { clientOptions: { slackApiUrl: workspace.apiUrl, retryConfig } },
   });
 }
 
 export function clientOptions(workspace: Workspace) {
   return {
+    logger,
     slackApiUrl: workspace.apiUrl,
     timeout: 10_000,
     rejectRateLimitedCalls: true,

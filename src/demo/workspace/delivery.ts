@@ -9,8 +9,15 @@ export type Retry = { attempt: number; reason: string };
 /** What became of an envelope. `body` is what the app sent along: JSON, text, or nothing. */
 export type Ack =
   | { acked: true; ackMs: number; body: unknown }
-  /** `dispatch_failed`: no connection or an HTTP error; `operation_timeout`: no answer in time. */
-  | { acked: false; ackMs: number; error: 'dispatch_failed' | 'operation_timeout'; mayRetry: boolean };
+  | {
+      acked: false;
+      ackMs: number;
+      /** What the person is told: the app wasn't there or refused, or it took too long. */
+      error: 'dispatch_failed' | 'operation_timeout';
+      /** What the app is told when an event comes again. */
+      reason: 'connection_failed' | 'http_error' | 'http_timeout' | 'timeout';
+      mayRetry: boolean;
+    };
 
 /** Brings an envelope to the app, over Socket Mode or HTTP. */
 export type Deliver = (envelope: Envelope, retry: Retry | null) => Promise<Ack>;

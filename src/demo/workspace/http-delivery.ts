@@ -26,10 +26,10 @@ export function createHttpDelivery(options: {
       const text = await response.text();
       const ackMs = now() - sentAt;
       const mayRetry = response.headers.get('x-slack-no-retry') !== '1';
-      if (!response.ok) return { acked: false, ackMs, error: 'dispatch_failed', mayRetry };
+      if (!response.ok) return { acked: false, ackMs, error: 'dispatch_failed', reason: 'http_error', mayRetry };
       return { acked: true, ackMs, body: parseJson(text) ?? text };
-    } catch {
-      return notDelivered(now() - sentAt, closing);
+    } catch (thrown) {
+      return notDelivered(now() - sentAt, thrown, closing);
     }
   };
 }
@@ -55,7 +55,9 @@ function retryHeaders(retry: Retry | null): Record<string, string> {
   return { 'x-slack-retry-num': String(retry.attempt), 'x-slack-retry-reason': retry.reason };
 }
 
-function notDelivered(ackMs: number, closing: AbortSignal): Ack {
-  const error = ackMs >= ACK_DEADLINE_MS - 50 ? 'operation_timeout' : 'dispatch_failed';
-  return { acked: false, ackMs, error, mayRetry: !closing.aborted };
+function notDelivered(ackMs: number, thrown: unknown, closing: AbortSignal): Ack {
+  const mayRetry = !closing.aborted;
+  const isTooLate = thrown instanceof Error && thrown.name === 'TimeoutError';
+  if (isTooLate) return { acked: false, ackMs, error: 'operation_timeout', reason: 'http_timeout', mayRetry };
+  return { acked: false, ackMs, error: 'dispatch_failed', reason: 'connection_failed', mayRetry };
 }

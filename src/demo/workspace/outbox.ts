@@ -29,7 +29,7 @@ export function createOutbox(options: {
     let ack = first;
     for (const [index, wait] of eventRetryDelaysMs.entries()) {
       if (ack.acked || !ack.mayRetry) return;
-      const reason = reasonOf(ack.error);
+      const { reason } = ack;
       await delay(wait, closing);
       if (closing.aborted) return;
       ack = await deliver(envelope, { attempt: index + 1, reason });
@@ -56,10 +56,6 @@ export function createOutbox(options: {
       return deliver(last, { attempt, reason });
     },
   };
-}
-
-function reasonOf(error: 'dispatch_failed' | 'operation_timeout'): string {
-  return error === 'operation_timeout' ? 'http_timeout' : 'connection_failed';
 }
 
 /** What an acknowledgement says to the person, or null when it is empty. */

@@ -73,7 +73,13 @@ export function createSocketHub(origin: string, now: () => number): SocketHub {
     const open = [...sockets];
     const socket = open[turn++ % Math.max(1, open.length)];
     if (socket === undefined) {
-      return Promise.resolve({ acked: false, ackMs: 0, error: 'dispatch_failed', mayRetry: true });
+      return Promise.resolve({
+        acked: false,
+        ackMs: 0,
+        error: 'dispatch_failed',
+        reason: 'connection_failed',
+        mayRetry: true,
+      });
     }
     const id = randomUUID();
     const sentAt = now();
@@ -86,7 +92,7 @@ export function createSocketHub(origin: string, now: () => number): SocketHub {
         pending.delete(id);
         resolve({ ...ack, ackMs: now() - sentAt });
       };
-      const tooLate: Ack = { acked: false, ackMs: 0, error: 'operation_timeout', mayRetry: true };
+      const tooLate: Ack = { acked: false, ackMs: 0, error: 'operation_timeout', reason: 'timeout', mayRetry: true };
       const deadline = setTimeout(finish, ACK_DEADLINE_MS, tooLate);
       pending.set(id, finish);
     });
@@ -114,7 +120,13 @@ export function createSocketHub(origin: string, now: () => number): SocketHub {
     },
     close: () => {
       clearInterval(pings);
-      const closed: Ack = { acked: false, ackMs: 0, error: 'dispatch_failed', mayRetry: false };
+      const closed: Ack = {
+        acked: false,
+        ackMs: 0,
+        error: 'dispatch_failed',
+        reason: 'connection_failed',
+        mayRetry: false,
+      };
       for (const finish of pending.values()) finish(closed);
       for (const client of server.clients) client.terminate();
       server.close();
