@@ -159,7 +159,8 @@ function withGaps(samples: Sample[], { family, random, now }: Plan): Sample[] {
 
 function toTraffic(load: NonNullable<Family['load']>, now: number, random: Random): Traffic {
   const phase = random.uniform() * 24;
-  const cycle = random.between(3, 6) * HOUR;
+  // Half a cycle; at least two whole quiet periods are in the window.
+  const cycle = now / random.between(4.2, 7);
   const depth = random.between(0.4, 0.8);
   const wobble = random.between(0.01, 0.05);
   const rise = random.between(0.3, 0.9);
@@ -207,10 +208,16 @@ function truthOf(plan: Plan, pods: readonly SimulatedPod[], oomAtSeconds: number
     oomAtSeconds,
     isChangePoint: deployAt === null || isFresh ? null : isChange(family, after),
     rollback: deployAt === null ? null : isFresh ? 'need-more-evidence' : rollbackOf(family),
-    returnsInQuiet: family.load === 'phases' && (family.name.startsWith('quiet') || isLeak) ? !isLeak : null,
+    returnsInQuiet: family.load === 'phases' ? quietTruth(plan) : null,
     sloState: null,
     scored: { detect: !isFresh, rate: isLeak, oom: isLeak },
   };
+}
+
+/** From the first to the last quiet period memory grows by more than 5 %, or not at all; in between is a close call. */
+function quietTruth({ after, now }: Plan): boolean | null {
+  if (after.leak === null) return true;
+  return (after.leak.perHour * 0.45 * now) / HOUR > 0.06 ? false : null;
 }
 
 function isChange(family: Family, after: Behaviour): boolean | null {

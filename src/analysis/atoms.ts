@@ -30,7 +30,8 @@ function warmUp(place: number): Atom {
 function rampThenFlat(place: number): Atom {
   const lastQuarterSlope = Math.max(0, place - LAST_QUARTER) / (1 - LAST_QUARTER);
   const parameters = 2 + (place > LAST_QUARTER ? LATE_FLATTENING_PENALTY : 0);
-  return { shape: 'ramp-then-flat', place, parameters, lastQuarterSlope, presentSlope: 0 };
+  // A pause at the very end of a growth that goes on (retries come in bursts): its rate is that of the last quarter.
+  return { shape: 'ramp-then-flat', place, parameters, lastQuarterSlope, presentSlope: lastQuarterSlope };
 }
 
 function hinge(place: number): Atom {

@@ -28,15 +28,23 @@ const FEWEST_BINS_OF_LIFE = 3;
 /** A life in a pool of many still has this many bins, where its samples allow it. */
 const POOLED_BINS = 8;
 
+/**
+ * Of many lives the ages that a quarter of them reached: beyond, one life's accidents would look like growth.
+ * A running life that outgrew them by half is a story of its own and counts in full.
+ */
 export function ageSpan(lives: readonly Life[]): AgeSpan {
-  const ages = lives.flatMap((life) => [
-    (life.samples[0]?.[0] ?? life.startSeconds) - life.startSeconds,
-    (life.samples.at(-1)?.[0] ?? life.startSeconds) - life.startSeconds,
-  ]);
-  const from = Math.min(...ages);
-  const to = Math.max(...ages);
+  const firstAge = (life: Life) => (life.samples[0]?.[0] ?? life.startSeconds) - life.startSeconds;
+  const lastAge = (life: Life) => (life.samples.at(-1)?.[0] ?? life.startSeconds) - life.startSeconds;
+  const from = lives.reduce((least, life) => Math.min(least, firstAge(life)), Number.POSITIVE_INFINITY);
+  const ends = lives.map(lastAge).sort((a, b) => b - a);
+  const running = lives.at(-1);
+  const shared = ends[Math.floor(lives.length / 4)] ?? 0;
+  const outgrown = running !== undefined && lastAge(running) > OUTGROWN * shared;
+  const to = outgrown ? (ends[0] ?? 0) : shared;
   return { from, to, seconds: to - from };
 }
+
+const OUTGROWN = 1.5;
 
 /** Bins over the longest life so that all lives together have about `total`. */
 function binsOfLongest(lives: readonly Life[], total: number): number {
@@ -56,11 +64,12 @@ export function toBins(lives: readonly Life[], span: AgeSpan, total: number): Bi
   const cells: Binned['cells'] = [];
   for (const [life, { startSeconds, samples }] of lives.entries()) {
     const binOf = (seconds: number) => Math.min(bins - 1, Math.floor((seconds - startSeconds - span.from) / width));
+    const end = startSeconds + span.to;
     let from = 0;
-    while (from < samples.length) {
+    while (from < samples.length && (samples[from]?.[0] ?? 0) <= end) {
       const bin = binOf(samples[from]?.[0] ?? 0);
       let to = from + 1;
-      while (to < samples.length && binOf(samples[to]?.[0] ?? 0) === bin) to += 1;
+      while (to < samples.length && (samples[to]?.[0] ?? 0) <= end && binOf(samples[to]?.[0] ?? 0) === bin) to += 1;
       const bytes = new Float64Array(to - from);
       for (let i = from; i < to; i += 1) bytes[i - from] = samples[i]?.[1] ?? 0;
       cells.push({ life, bin, seconds: startSeconds + span.from + (bin + 0.5) * width, bytes });

@@ -8,8 +8,6 @@ import type { AnalysisSettings } from './settings.ts';
 const ALIKE_AGE = 0.25;
 /** At most this many values a side enter the pairwise shift: enough for 0.1 % of the level. */
 const MOST_PAIRED = 60;
-/** The newest points of an envelope that tell where it stands. */
-const RECENT_POINTS = 3;
 
 /** The profile's level at an age: median of its points of like age, the nearest one else, its end beyond. */
 export function profileAt(profile: readonly Sample[], ageSeconds: number): number | null {
@@ -41,23 +39,33 @@ export function overBaseline(pod: PodFit, seriesCase: SeriesCase): number | null
 }
 
 /**
- * Growth towards a level that the healthy release also reached: at or under its upper quartile, with 1.5 % margin.
- * The baseline's profile decides; without one the release before, if it did not grow itself, envelope by envelope.
+ * Growth towards a level that the healthy release also reached: the last quarter of the lives is at or under its
+ * upper quartile, with 1.5 % margin. The baseline's profile decides, else the release before if it did not grow
+ * itself. Processes that are replaced young are compared at their ages; one killed at the limit filled too much.
  */
-export function isFilling(pod: PodFit, seriesCase: SeriesCase, settings: AnalysisSettings): boolean {
-  const { baseline } = seriesCase;
-  if (baseline !== null && baseline.length >= settings.fewestSamples) {
-    const reached = upperQuartile(baseline.map(([, bytes]) => bytes));
-    return pod.presentBytes !== null && pod.presentBytes <= settings.fillingRatio * reached;
-  }
-  const { fit, previousFit } = pod;
-  if (fit === null || previousFit === null || previousFit.probability > settings.unclearProbability) return false;
-  const present = quantile(fit.points.bytes.slice(-RECENT_POINTS), 0.5);
-  return present <= settings.fillingRatio * upperQuartile(previousFit.points.bytes);
+export function isFilling(pod: PodFit, { baseline }: SeriesCase, settings: AnalysisSettings): boolean {
+  const healthy = baseline ?? (isCalm(pod.previousFit, settings) ? profileOf(pod.previous) : []);
+  if (healthy.length < settings.fewestSamples || pod.fit === null) return false;
+  if (pod.current.some(({ endReason }) => endReason === 'oom')) return false;
+  const { lives, span } = pod.fit;
+  const isReplacedYoung = lives.length >= MANY_LIVES;
+  const alike = isReplacedYoung ? healthy.filter(([age]) => age <= span.to) : healthy;
+  const grown = profileOf(lives).filter(([age]) => age >= span.to - span.seconds / 4);
+  return upperQuartile(grown) <= settings.fillingRatio * upperQuartile(alike);
 }
 
-function upperQuartile(values: ArrayLike<number>): number {
-  return quantile(Array.from(values), 0.75);
+/** From so many lives of one release on, being replaced is how its processes end. */
+const MANY_LIVES = 3;
+
+function isCalm(fit: PodFit['previousFit'], settings: AnalysisSettings): boolean {
+  return fit !== null && fit.probability <= settings.unclearProbability;
+}
+
+function upperQuartile(profile: readonly Sample[]): number {
+  return quantile(
+    profile.map(([, bytes]) => bytes),
+    0.75,
+  );
 }
 
 /** Samples of lives by age of process: a profile. */

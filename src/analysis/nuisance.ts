@@ -17,7 +17,7 @@ const DAILY_FROM_SECONDS = 30 * 3600;
 const HALF_DAILY_FROM_SECONDS = 46 * 3600;
 /** Two levels count as phases of work when they leave less than this share of the variance. */
 const PHASE_LEAVES = 0.12;
-const FEWEST_PHASE_RUNS = 4;
+const FEWEST_PHASE_RUNS = 3;
 /** Drifts over the span, in levels, under which phases are looked for. */
 const PHASE_DRIFTS = [-0.1, -0.05, 0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.45, 0.7, 1] as const;
 
