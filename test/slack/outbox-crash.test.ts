@@ -87,4 +87,5 @@ test('what was stored before Redis was killed is delivered after it came back', 
   await redis.kill();
   await redis.start();
   await threadIsWhole();
+  expect(workspace.messages(CHANNEL)).toHaveLength(1);
 });

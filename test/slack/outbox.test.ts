@@ -50,9 +50,10 @@ async function reportIsComplete(): Promise<void> {
   );
 }
 
-function everyMessageOnce(): void {
+/** Messages that stand there more than once. */
+function repeated(): string[] {
   const keys = workspace.everPosted(CHANNEL).map(({ metadata }) => JSON.stringify(metadata?.event_payload['message']));
-  expect(keys.toSorted()).toEqual([...new Set(keys)].toSorted());
+  return keys.filter((key, i) => keys.indexOf(key) !== i);
 }
 
 test('the root stands at once, shows the steps, and becomes the report with its evidence below', async () => {
@@ -61,7 +62,7 @@ test('the root stands at once, shows the steps, and becomes the report with its 
   await vi.waitFor(() => expect(textOf(0)).toContain('checkout: triage running, 1 of 4 steps done'));
   await outbox.publishReport(anIncident(), aReport());
   await reportIsComplete();
-  everyMessageOnce();
+  expect(repeated()).toEqual([]);
 });
 
 test('a report that is published twice stands there once', async () => {
@@ -102,7 +103,7 @@ test.each(LOSSES)('a root whose post ends in %s stands there exactly once', asyn
   await outbox.publishReport(anIncident(), aReport());
   await reportIsComplete();
   expect(fault.struck()).toBeGreaterThan(0);
-  everyMessageOnce();
+  expect(repeated()).toEqual([]);
 });
 
 test.each(LOSSES)('replies whose posts end in %s stand there exactly once', async (kind) => {
@@ -116,7 +117,7 @@ test.each(LOSSES)('replies whose posts end in %s stand there exactly once', asyn
   await outbox.publishReport(anIncident(), aReport());
   await reportIsComplete();
   expect(fault.struck()).toBe(3);
-  everyMessageOnce();
+  expect(repeated()).toEqual([]);
 });
 
 test('an answer that comes after the deadline does not post the root twice', async () => {
@@ -124,7 +125,7 @@ test('an answer that comes after the deadline does not post the root twice', asy
   workspace.faults.add({ method: 'chat.postMessage', kind: 'slow', ms: 320, times: 1 });
   await outbox.publishReport(anIncident(), aReport());
   await reportIsComplete();
-  everyMessageOnce();
+  expect(repeated()).toEqual([]);
 });
 
 test('a rate limit stops its own channel only, for as long as Slack asked', async () => {
@@ -173,6 +174,7 @@ test('where history may not be read, a lost answer is accepted and everything el
   workspace.faults.add({ method: 'conversations.history', kind: 'platform-error', error: 'missing_scope', times: 1 });
   await outbox.publishReport(anIncident(), aReport());
   await reportIsComplete();
+  expect(workspace.calls().filter(({ error }) => error === 'missing_scope')).toHaveLength(1);
 });
 
 test('where messages cannot be edited any more, the report follows as a reply', async () => {
@@ -200,7 +202,7 @@ test('two replicas deliver a hundred incidents once each', async () => {
     ),
   );
   await vi.waitFor(() => expect(workspace.everPosted(CHANNEL)).toHaveLength(200), { timeout: 30_000 });
-  const roots = workspace.messages(CHANNEL).map(({ metadata }) => metadata?.event_payload['incident']);
+  const roots = workspace.messages(CHANNEL).map(({ metadata }) => String(metadata?.event_payload['incident']));
   expect(roots.toSorted()).toEqual(ids.toSorted());
 });
 

@@ -63,8 +63,9 @@ export async function startSlackApp(options: SlackAppOptions): Promise<SlackApp>
     port,
     requestListener: inbound.requestListener,
     close: async () => {
-      await inbound.stop();
+      // A closed socket can't carry answers any more.
       await Promise.race([Promise.allSettled(underWay), setTimeout(DRAIN_MS, undefined, { ref: false })]);
+      await inbound.stop();
     },
   };
 }

@@ -1,7 +1,7 @@
 import type { RequestListener } from 'node:http';
 import { type App, HTTPReceiver, SocketModeReceiver } from '@slack/bolt';
 import type { Logger } from 'pino';
-import { CommandError, EXIT_CONFIG } from '../../errors.ts';
+import { CommandError, EXIT_CONFIG, EXIT_UNAVAILABLE, messageOf } from '../../errors.ts';
 import { toSlackLogger } from './slack-logger.ts';
 
 export type InboundOptions = {
@@ -14,6 +14,8 @@ export type InboundOptions = {
   /** With trailing slash; null: Slack's own. */
   slackApiUrl: string | null;
   logger: Logger;
+  /** Slack refuses to connect again, as after a token was revoked: only a restart by whoever runs the bot helps. */
+  onRefused: (error: CommandError) => void;
 };
 
 /** Two connections: Slack closes each of them now and then, and the library takes 5 s to open a new one. */
@@ -59,19 +61,52 @@ function createSockets(options: InboundOptions, appToken: string): Inbound {
     });
   const first = connect();
   const others = Array.from({ length: SOCKETS - 1 }, connect);
+  const all = [first, ...others];
+  const stop = async (): Promise<void> => {
+    if (closed) return;
+    closed = true;
+    await Promise.all(all.map(async (receiver) => await receiver.stop()));
+  };
   return {
     first,
     requestListener: null,
     start: async (app) => {
       for (const receiver of others) receiver.init(app);
-      await Promise.all([first, ...others].map(async (receiver) => await receiver.start()));
+      try {
+        await Promise.all(all.map(async (receiver) => await receiver.start()));
+      } catch (thrown) {
+        await stop();
+        throw refusedConnection(thrown);
+      }
+      for (const receiver of all) {
+        catchReconnects(receiver, (thrown) => (closed ? undefined : options.onRefused(refusedConnection(thrown))));
+      }
       return null;
     },
-    stop: async () => {
-      if (closed) return;
-      closed = true;
-      await Promise.all([first, ...others].map(async (receiver) => await receiver.stop()));
-    },
+    stop,
+  };
+}
+
+function refusedConnection(thrown: unknown): CommandError {
+  const tryThis = 'Check SLACK_APP_TOKEN and that Socket Mode is switched on, then start the bot again.';
+  return new CommandError(EXIT_UNAVAILABLE, `Slack refuses the connection: ${messageOf(thrown)}`, tryThis, {
+    cause: thrown,
+  });
+}
+
+/**
+ * The library lets nobody catch what a reconnect throws: it would end the process as an unhandled rejection, with
+ * `undefined` for a reason when it was closed while connecting (socket-mode 3.1.0). It calls `start` for every try.
+ */
+function catchReconnects({ client }: SocketModeReceiver, onFailure: (thrown: unknown) => void): void {
+  const start = client.start.bind(client);
+  client.start = async () => {
+    try {
+      return await start();
+    } catch (thrown) {
+      onFailure(thrown);
+      return { ok: false };
+    }
   };
 }
 
