@@ -1,21 +1,20 @@
 import { z } from 'zod';
-import { LeakPattern, Snapshot } from '../analysis/snapshot.ts';
+import { Confidence, LeakPattern, Snapshot } from '../analysis/snapshot.ts';
 
 /** What a finished step leaves behind; stored, so that another replica goes on after it. */
 
 export const StepKind = z.enum(['capture', 'compare', 'snapshot', 'evaluate', 'query', 'note']);
 export type StepKind = z.infer<typeof StepKind>;
 
-const Interval = z.object({ estimate: z.number(), low: z.number(), high: z.number() });
-const Growth = z.object({
+export const Interval = z.object({ estimate: z.number(), low: z.number(), high: z.number() });
+export const Growth = z.object({
   bytesPerHour: z.number(),
   low: z.number(),
   high: z.number(),
   windowSeconds: z.number(),
   samples: z.number(),
 });
-const Verdict = z.enum(['healthy', 'warning', 'critical', 'inconclusive']);
-const Confidence = z.enum(['high', 'medium', 'low']);
+export const Verdict = z.enum(['healthy', 'warning', 'critical', 'inconclusive']);
 
 export const CaptureFinding = z.object({
   kind: z.literal('capture'),

@@ -111,3 +111,14 @@ function wrongVariables(issues: readonly z.core.$ZodIssue[]): CommandError {
     'Set or unset the variables named above.',
   );
 }
+
+/** What a child process inherits: enough to run, no secret, no PYTHONPATH of somebody else. */
+export function childEnvironment(): NodeJS.ProcessEnv {
+  const { PATH, HOME, LANG, TMPDIR } = process.env;
+  return { PATH, HOME, LANG, TMPDIR };
+}
+
+/** Channel of the real workspace that the demonstration may post to. */
+export function readDemoChannel(): string | null {
+  return process.env['MEMTRIAGE_DEMO_CHANNEL']?.trim() || null;
+}

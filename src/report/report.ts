@@ -1,53 +1,74 @@
 /** The report as JSON: the shape that contract users hold on to. Units in the names; what was not measured is null. */
-import type { Growth, Interval, Verdict } from '../analysis/series.ts';
-import type { Confidence, LeakPattern, Snapshot } from '../analysis/snapshot.ts';
+import { z } from 'zod';
+import { Confidence, LeakPattern, Snapshot } from '../analysis/snapshot.ts';
+import { Growth, Interval, Verdict } from '../incident/step-result.ts';
 
-export type RecommendedAction = 'rollback' | 'restart' | 'raise-limit' | 'investigate' | 'none';
+export const RecommendedAction = z.enum(['rollback', 'restart', 'raise-limit', 'investigate', 'none']);
+export type RecommendedAction = z.infer<typeof RecommendedAction>;
 
-export type Recommendation = {
-  action: RecommendedAction;
+export const Recommendation = z.object({
+  action: RecommendedAction,
   /** Releases of a rollback; null for every other action. */
-  from: string | null;
-  to: string | null;
-  confidence: Confidence;
-  reasons: readonly string[];
-  wouldChange: readonly string[];
-};
+  from: z.string().nullable(),
+  to: z.string().nullable(),
+  confidence: Confidence,
+  reasons: z.array(z.string()).readonly(),
+  wouldChange: z.array(z.string()).readonly(),
+});
+export type Recommendation = z.infer<typeof Recommendation>;
 
-export type ReportStep = {
-  step: string;
-  outcome: 'ok' | 'inconclusive' | 'error';
-  seconds: number;
-  note: string;
-};
+const ReportStep = z.object({
+  step: z.string(),
+  outcome: z.enum(['ok', 'inconclusive', 'error']),
+  seconds: z.number(),
+  note: z.string(),
+});
 
-export type Report = {
-  schema: 1;
-  incident: string;
-  service: string;
-  site: string;
-  generatedAt: string;
-  verdict: Verdict;
-  recommendation: Recommendation;
-  rss: {
+const ReportInstance = z.object({
+  instance: z.string(),
+  bytes: z.number(),
+  release: z.string().nullable(),
+  /** RFC 3339, as all times here. */
+  startedAt: z.string().nullable(),
+});
+
+export const Report = z.object({
+  schema: z.literal(1),
+  incident: z.string(),
+  service: z.string(),
+  site: z.string(),
+  generatedAt: z.string(),
+  verdict: Verdict,
+  recommendation: Recommendation,
+  rss: z.object({
     /** The worst instance's, the one that the verdict is about. */
-    bytes: number | null;
-    limitBytes: number | null;
-    instances: readonly { instance: string; bytes: number; release: string | null; startedAt: string | null }[];
-  };
-  growth: Growth | null;
-  timeToLimitSeconds: Interval | null;
-  baseline: { bytes: number; release: string | null; recordedAt: string; deltaRatio: number | null } | null;
-  onset: { at: string; release: string | null; afterDeploySeconds: number | null } | null;
-  oomKills: { count: number; windowSeconds: number } | null;
-  snapshot: Snapshot | null;
-  pattern: LeakPattern | null;
-  steps: readonly ReportStep[];
+    bytes: z.number().nullable(),
+    limitBytes: z.number().nullable(),
+    instances: z.array(ReportInstance).readonly(),
+  }),
+  growth: Growth.nullable(),
+  timeToLimitSeconds: Interval.nullable(),
+  baseline: z
+    .object({
+      bytes: z.number(),
+      release: z.string().nullable(),
+      recordedAt: z.string(),
+      deltaRatio: z.number().nullable(),
+    })
+    .nullable(),
+  onset: z
+    .object({ at: z.string(), release: z.string().nullable(), afterDeploySeconds: z.number().nullable() })
+    .nullable(),
+  oomKills: z.object({ count: z.number(), windowSeconds: z.number() }).nullable(),
+  snapshot: Snapshot.nullable(),
+  pattern: LeakPattern.nullable(),
+  steps: z.array(ReportStep).readonly(),
   /** Age of the newest sample when the verdict was reached, and where the samples came from. */
-  data: { source: string; ageSeconds: number | null };
+  data: z.object({ source: z.string(), ageSeconds: z.number().nullable() }),
   /** Lines of `query` and `note` steps: the team's own checks. Plain text. */
-  checks: readonly { title: string; text: string; links: readonly string[] }[];
-};
+  checks: z.array(z.object({ title: z.string(), text: z.string(), links: z.array(z.string()).readonly() })).readonly(),
+});
+export type Report = z.infer<typeof Report>;
 
 /** Steps under way, for the live thread: what a root message shows before the report is there. */
 export type Progress = {

@@ -3,13 +3,11 @@ import type { Baseline } from '../analysis/baseline.ts';
 import type { ServiceMemory } from '../analysis/memory.ts';
 import type { Snapshot } from '../analysis/snapshot.ts';
 import type { Outcome } from '../errors.ts';
-import type { Incident, TriageRequest } from '../incident/incident.ts';
+import type { Incident } from '../incident/incident.ts';
 import type { StepResult } from '../incident/step-result.ts';
 import type { Progress, Report } from '../report/report.ts';
 
 export interface IncidentBook {
-  /** Atomically: the open incident of the service, or a new one. */
-  openOrJoin(request: TriageRequest, site: string): Promise<{ incident: Incident; joined: boolean }>;
   savedSteps(incidentId: string): Promise<readonly StepResult[]>;
   saveStep(incidentId: string, result: StepResult): Promise<void>;
   /** Stores the report and ends the triage. Safe to repeat. */

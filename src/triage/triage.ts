@@ -31,8 +31,9 @@ export async function triage(incident: Incident, runbook: Runbook, context: Tria
     results.push(result);
   }
   const report = buildReport(incident, results, new Date(ports.now()).toISOString());
-  await ports.incidents.saveReport(incident.id, report);
+  // Published first: storing the report ends the triage, and what ended is not taken up again after a crash.
   await ports.thread.publishReport(incident, report);
+  await ports.incidents.saveReport(incident.id, report);
   return report;
 }
 
@@ -52,6 +53,10 @@ async function runWithDeadline(name: string, step: RunbookStep, context: StepCon
   } catch (thrown) {
     // A stop of the bot is no finding: the job goes back to the queue and another replica goes on from here.
     context.signal.throwIfAborted();
+    if (deadline.aborted) {
+      const note = 'not done: no answer within the deadline of the step. Ask again; if it stays so, read the log';
+      return { step: name, kind: step.step, outcome: 'inconclusive', note, finding: null, seconds: seconds() };
+    }
     context.logger.error({ err: thrown, incidentId: context.incident.id, step: name }, 'a step threw');
     return {
       step: name,

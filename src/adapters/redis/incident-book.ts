@@ -2,7 +2,6 @@ import type { Redis } from 'ioredis';
 import { z } from 'zod';
 import { Incident, type IncidentState, type TriageRequest } from '../../incident/incident.ts';
 import { StepResult } from '../../incident/step-result.ts';
-import type { Report } from '../../report/report.ts';
 import type { IncidentBook } from '../../triage/ports.ts';
 
 /** Incidents are kept this long after their last change; reports stay readable that long. */
@@ -12,10 +11,13 @@ const KEEP_IN_INDEX = 10_000;
 
 /**
  * Opens an incident or joins the one that is being triaged. One script, so that two commands at the same moment, in
- * two replicas, get the same incident. KEYS: open pointer, id counter, index, prefix of incidents. ARGV: incident
- * without id, time, keep seconds, index size.
+ * two replicas, get the same incident. KEYS: open pointer, id counter, index, prefix of incidents, prefix of requests.
+ * ARGV: incident without id, time, keep seconds, index size, request, request key (the same one again within a day gets
+ * the incident that it opened; empty: none).
  */
 const OPEN_OR_JOIN = `
+local repeated = ARGV[6] ~= '' and redis.call('GET', KEYS[5] .. ARGV[6])
+if repeated then return {redis.call('HGET', KEYS[4] .. repeated, 'incident'), 0} end
 local open = redis.call('GET', KEYS[1])
 if open and redis.call('HGET', KEYS[4] .. open, 'state') == 'triaging' then
   return {redis.call('HGET', KEYS[4] .. open, 'incident'), 1}
@@ -26,6 +28,7 @@ local incident = string.gsub(ARGV[1], '"id":""', function() return '"id":"' .. i
 redis.call('HSET', KEYS[4] .. id, 'incident', incident, 'state', 'triaging', 'request', ARGV[5])
 redis.call('EXPIRE', KEYS[4] .. id, ARGV[3])
 redis.call('SET', KEYS[1], id, 'EX', ARGV[3])
+if ARGV[6] ~= '' then redis.call('SET', KEYS[5] .. ARGV[6], id, 'EX', 86400) end
 redis.call('ZADD', KEYS[3], ARGV[2], id)
 redis.call('ZREMRANGEBYRANK', KEYS[3], 0, -1 - ARGV[4])
 return {incident, 0}
@@ -33,9 +36,16 @@ return {incident, 0}
 
 const Opened = z.tuple([z.string(), z.number()]);
 
-export type StoredIncident = { incident: Incident; report: Report | null };
-
 export type RedisIncidentBook = IncidentBook & {
+  /**
+   * Atomically: the incident of the service that is being triaged, or a new one. The same `requestKey` again within a
+   * day gets the incident that it opened, whatever its state.
+   */
+  openOrJoin(
+    request: TriageRequest,
+    site: string,
+    requestKey?: string,
+  ): Promise<{ incident: Incident; joined: boolean }>;
   /** The incident with its present state, or null. */
   find(id: string): Promise<Incident | null>;
   request(id: string): Promise<TriageRequest | null>;
@@ -74,7 +84,7 @@ export function createIncidentBook(redis: Redis, prefix: string, now: () => numb
 
   return {
     find,
-    async openOrJoin(request, site) {
+    async openOrJoin(request: TriageRequest, site: string, requestKey: string = '') {
       const incident: Incident = {
         schema: 1,
         id: '',
@@ -86,8 +96,15 @@ export function createIncidentBook(redis: Redis, prefix: string, now: () => numb
         openedBy: request.openedBy,
         channelId: request.channelId,
       };
-      const keys = [openKey(request.service), `${prefix}:incident-seq`, indexKey, incidentKey('')];
-      const args = [JSON.stringify(incident), now(), KEEP_SECONDS, KEEP_IN_INDEX, JSON.stringify(request)];
+      const keys = [
+        openKey(request.service),
+        `${prefix}:incident-seq`,
+        indexKey,
+        incidentKey(''),
+        `${prefix}:request:`,
+      ];
+      const asked = JSON.stringify(Request.parse(request));
+      const args = [JSON.stringify(incident), now(), KEEP_SECONDS, KEEP_IN_INDEX, asked, requestKey];
       const [stored, joined] = Opened.parse(await redis.eval(OPEN_OR_JOIN, keys.length, ...keys, ...args));
       return { incident: Incident.parse({ ...parseObject(stored), state: 'triaging' }), joined: joined === 1 };
     },

@@ -35,7 +35,12 @@ export async function capture({ ports, service, readMemory }: StepContext): Prom
     growth: analysis.growth,
     oomKills: countOomKills(memory, nowSeconds, policy.critical.withinSeconds),
   };
-  return { outcome: 'ok', note: describe(finding, live.length, analysis.growth), finding };
+  const figures = describe(finding, live.length, analysis.growth);
+  return {
+    outcome: 'ok',
+    note: memory.sourceNote === undefined ? figures : `${figures} (${memory.sourceNote})`,
+    finding,
+  };
 }
 
 type LiveInstance = InstanceMemory & { rssBytes: number; sampledAt: number };

@@ -1,0 +1,141 @@
+import { createSnapshotTaker } from '../adapters/bullmq/snapshot-queue-taker.ts';
+import { createTriageQueue, startTriageWorker } from '../adapters/bullmq/triage-queue.ts';
+import { createWatchSchedule, startWatchWorker } from '../adapters/bullmq/watch-queue.ts';
+import { createBaselineStore } from '../adapters/redis/baseline-store.ts';
+import { isSiteAlive } from '../adapters/redis/heartbeat.ts';
+import { createIncidentBook, type RedisIncidentBook } from '../adapters/redis/incident-book.ts';
+import { createOutbox } from '../adapters/slack/outbox.ts';
+import { startOutboxWorker } from '../adapters/slack/outbox-worker.ts';
+import { startSlackApp } from '../adapters/slack/slack-app.ts';
+import { createSlackWeb } from '../adapters/slack/slack-web.ts';
+import { CommandError, EXIT_CONFIG, EXIT_USAGE } from '../errors.ts';
+import type { Ports } from '../triage/ports.ts';
+import { watchService } from '../watch/watch.ts';
+import { createDesk } from './desk.ts';
+import { loadRunbooks } from './load-runbooks.ts';
+import { runStoredTriage, toTriagedService } from './run-triage.ts';
+import { aborted, signalOfStop } from './shutdown.ts';
+import { openWorld, type World } from './world.ts';
+
+/** `memtriage bot`: Slack in and out, and the triage jobs. Holds Slack's tokens; reaches no target. */
+export async function botCommand(args: readonly string[]): Promise<number> {
+  if (args.length > 0)
+    throw new CommandError(EXIT_USAGE, '`memtriage bot` takes no arguments', 'See `memtriage help`.');
+  const world = await openWorld(signalOfStop());
+  try {
+    await startBot(world);
+    world.logger.info({ redis: world.redis.describe(), services: world.config.services.size }, 'the bot is up');
+    await aborted(world.signal);
+    world.logger.info('stopping');
+  } finally {
+    for (const failure of await world.closers.closeAll()) world.logger.error(failure, 'did not close in order');
+  }
+  return 0;
+}
+
+async function startBot(world: World): Promise<void> {
+  const { config, logger, redis, signal, closers } = world;
+  const { botToken, appToken, signingSecret, port, slackApiUrl } = slackSettings(world);
+  const runbooks = await loadRunbooks(config.runbooks);
+  const connection = redis.command();
+  const { prefix } = redis;
+
+  const incidents = createIncidentBook(connection, prefix, Date.now);
+  const baselines = createBaselineStore({ redis: connection, prefix });
+  const web = createSlackWeb({ botToken, slackApiUrl, logger });
+  const outbox = createOutbox({ redis: connection, connection, prefix, web, logger });
+  closers.add('outbox', outbox.close);
+  const snapshots = createSnapshotTaker({
+    connection,
+    prefix,
+    isSiteAlive: (site) => isSiteAlive(connection, prefix, site),
+  });
+  closers.add('snapshot queues', snapshots.close);
+  const delivery = await startOutboxWorker({
+    redis: connection,
+    queueConnection: connection,
+    workerConnection: redis.blocking(),
+    prefix,
+    web,
+    logger,
+  });
+  closers.add('outbox worker', delivery.close);
+
+  const ports: Ports = {
+    now: Date.now,
+    incidents,
+    memory: world.memory,
+    baselines,
+    snapshots,
+    queries: world.prometheus,
+    thread: outbox,
+  };
+  const runner = { config, runbooks, ports, logger, signal };
+  const triageWorker = startTriageWorker({
+    connection: redis.blocking(),
+    prefix,
+    run: (incidentId) => runStoredTriage(incidentId, incidents, runner),
+    onError: (err, incidentId) => logger.warn({ err, incidentId }, 'a triage job failed and is tried again'),
+  });
+  closers.add('triage worker', () => triageWorker.close());
+  await startWatching(world, { ...ports, baselines, incidents });
+
+  const queue = createTriageQueue(connection, prefix);
+  closers.add('triage queue', queue.close);
+  await queueOrphans(incidents, queue.add);
+  const desk = createDesk({ world, incidents, baselines, queue, outbox });
+  const app = await startSlackApp({ botToken, appToken, signingSecret, port, slackApiUrl, desk, web, logger, signal });
+  closers.add('slack', app.close);
+}
+
+/** Incidents whose bot died between storing the incident and queueing its job. */
+async function queueOrphans(incidents: RedisIncidentBook, add: (incidentId: string) => Promise<void>): Promise<void> {
+  const recent = await incidents.recent(100);
+  for (const incident of recent) if (incident.state === 'triaging') await add(incident.id);
+}
+
+/** A third of the warm-up: a restart is seen well before its warm-up is over. 5 min with the default 15 min. */
+const WATCHES_PER_WARM_UP = 3;
+
+async function startWatching(world: World, ports: Parameters<typeof watchService>[1]): Promise<void> {
+  const { config, logger, redis, signal, closers } = world;
+  const schedule = createWatchSchedule(redis.command(), redis.prefix);
+  closers.add('watch schedule', schedule.close);
+  await schedule.keep(
+    [...config.services.values()].map(({ name, policy }) => ({
+      name,
+      everySeconds: Math.max(1, policy.warmUpSeconds / WATCHES_PER_WARM_UP),
+    })),
+  );
+  const worker = startWatchWorker({
+    connection: redis.blocking(),
+    prefix: redis.prefix,
+    onError: (err) => logger.warn({ err }, 'a watch failed'),
+    async run(name) {
+      const service = config.services.get(name);
+      if (service === undefined) return;
+      const watched = await watchService(toTriagedService(service), ports, signal);
+      if ('nothing' in watched) logger.debug({ service: name, why: watched.nothing }, 'nothing to record');
+      else logger.info({ service: name, release: watched.baseline.release }, 'recorded a healthy baseline');
+    },
+  });
+  closers.add('watch worker', () => worker.close());
+}
+
+function slackSettings({ environment }: World) {
+  const { slackBotToken, slackAppToken, slackSigningSecret, port, slackApiUrl } = environment;
+  if (slackBotToken === null || (slackAppToken === null && slackSigningSecret === null)) {
+    throw new CommandError(
+      EXIT_CONFIG,
+      'the bot needs SLACK_BOT_TOKEN, and SLACK_APP_TOKEN (Socket Mode) or SLACK_SIGNING_SECRET (HTTP mode)',
+      'Create the app from slack-manifest.yaml and put its tokens into the environment; without Slack use `memtriage triage`.',
+    );
+  }
+  return {
+    botToken: slackBotToken.reveal(),
+    appToken: slackAppToken?.reveal() ?? null,
+    signingSecret: slackSigningSecret?.reveal() ?? null,
+    port,
+    slackApiUrl,
+  };
+}

@@ -1,0 +1,58 @@
+#!/usr/bin/env node
+/** `memtriage <command>`: argv -> one role or one-shot command, and its exit code. */
+import { CommandError, EXIT_BUG, EXIT_USAGE } from '../errors.ts';
+
+const USAGE = `memtriage: on-call bot for the memory of Python services
+
+  memtriage bot                     Slack, alerts, triage jobs; any number of replicas
+  memtriage collector [--site NAME] samples the processes of its site, looks into them
+  memtriage triage SERVICE [--json] [--since 6h] [--watch 60s] [--no-snapshot]
+  memtriage triage --pid PID ...    the same for one process of this machine that no configuration knows
+  memtriage analyze FILE|- [--json] recorded RSS series in, verdicts out
+  memtriage baseline show|set|revert SERVICE
+  memtriage doctor                  checks configuration and every connection
+  memtriage probe-path              the directory for a target's PYTHONPATH
+  memtriage demo                    the whole system on this machine, nothing to configure
+
+Exit codes of triage and analyze: 0 healthy, 1 warning, 2 critical, 3 inconclusive.
+Everywhere: 64 wrong usage, 78 wrong configuration, 69 something needed is unavailable, 70 our bug.
+`;
+
+type Command = (args: readonly string[]) => Promise<number>;
+
+/** Loaded one at a time: `probe-path` must not pay for Bolt. */
+const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
+  bot: async () => (await import('./bot.ts')).botCommand,
+  collector: async () => (await import('./collector-command.ts')).collectorCommand,
+  triage: async () => (await import('./triage-command.ts')).triageCommand,
+  analyze: async () => (await import('./analyze.ts')).analyzeCommand,
+  baseline: async () => (await import('./baseline-command.ts')).baselineCommand,
+  doctor: async () => (await import('./doctor.ts')).doctorCommand,
+  'probe-path': async () => (await import('./probe-path.ts')).probePathCommand,
+  demo: async () => (await import('../demo/demo.ts')).demoCommand,
+};
+
+async function main([name, ...args]: readonly string[]): Promise<number> {
+  if (name === undefined || name === 'help' || name === '--help' || name === '-h') {
+    process.stdout.write(USAGE);
+    return name === undefined ? EXIT_USAGE : 0;
+  }
+  const load = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
+  if (load === undefined)
+    throw new CommandError(EXIT_USAGE, `there is no command ${JSON.stringify(name)}`, 'See `memtriage help`.');
+  const command = await load();
+  return await command(args);
+}
+
+try {
+  process.exitCode = await main(process.argv.slice(2));
+} catch (thrown) {
+  if (thrown instanceof CommandError) {
+    process.stderr.write(`memtriage: ${thrown.message}\n${thrown.tryThis}\n`);
+    process.exitCode = thrown.exitCode;
+  } else {
+    const stack = thrown instanceof Error ? thrown.stack : String(thrown);
+    process.stderr.write(`memtriage: this is a bug, please report it\n${stack}\n`);
+    process.exitCode = EXIT_BUG;
+  }
+}

@@ -1,0 +1,56 @@
+import { parseArgs } from 'node:util';
+import { CommandError, EXIT_CONFIG, EXIT_USAGE, messageOf } from '../errors.ts';
+import { type CollectorOptions, runCollector } from './collector.ts';
+import { probeAccess } from './probe-access.ts';
+import { signalOfStop } from './shutdown.ts';
+import { openWorld, type World } from './world.ts';
+
+/** `memtriage collector [--site NAME]`. Reaches the targets of its site; needs and uses no Slack token. */
+export async function collectorCommand(args: readonly string[]): Promise<number> {
+  const site = readSite(args);
+  const world = await openWorld(signalOfStop());
+  try {
+    if (world.environment.slackBotToken !== null) {
+      world.logger.warn('a Slack token is in the environment of the collector: it is not used, take it away');
+    }
+    await runCollector(collectorOptions(world, site));
+  } finally {
+    for (const failure of await world.closers.closeAll()) world.logger.error(failure, 'did not close in order');
+  }
+  return 0;
+}
+
+/** What the collector of a site needs of the world. Throws a CommandError (78) when the site has no service. */
+export function collectorOptions({ config, redis, logger, signal }: World, site: string): CollectorOptions {
+  const services = [...config.services.values()].flatMap(({ name, site: own, sockets, snapshot }) =>
+    own === site && sockets !== null ? [{ name, sockets, windowSeconds: snapshot.windowSeconds }] : [],
+  );
+  if (services.length === 0) {
+    throw new CommandError(
+      EXIT_CONFIG,
+      `no service of site ${site} has a socket directory: there is nothing to collect`,
+      'Give a service `sockets: DIR` (and `site` where it is not local), or name another site with --site.',
+    );
+  }
+  return {
+    site,
+    services,
+    everySeconds: config.sampling.everySeconds,
+    keepSeconds: config.sampling.keepSeconds,
+    redis: redis.command(),
+    queueConnection: redis.blocking(),
+    prefix: redis.prefix,
+    probe: probeAccess,
+    logger,
+    signal,
+  };
+}
+
+function readSite(args: readonly string[]): string {
+  try {
+    const { values } = parseArgs({ args: [...args], options: { site: { type: 'string', default: 'local' } } });
+    return values.site;
+  } catch (error) {
+    throw new CommandError(EXIT_USAGE, messageOf(error), 'Use `memtriage collector [--site NAME]`.');
+  }
+}

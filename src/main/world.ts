@@ -1,0 +1,63 @@
+/** What every role and one-shot command that knows a configuration starts from: opened once, closed once. */
+import type { Logger } from 'pino';
+import { createPrometheus, type Prometheus } from '../adapters/prometheus/prometheus.ts';
+import { collectorMemory } from '../adapters/redis/collector-memory.ts';
+import { openRedis, type RedisHandle } from '../adapters/redis/connection.ts';
+import type { Config, Service } from '../config/config.ts';
+import { CommandError, EXIT_USAGE } from '../errors.ts';
+import type { MemorySource } from '../triage/ports.ts';
+import { type Environment, readEnvironment } from './environment.ts';
+import { loadConfig } from './load-config.ts';
+import { createLogger } from './logging.ts';
+import { chooseMemorySource } from './memory-source.ts';
+import { type Closers, createClosers } from './shutdown.ts';
+
+export type World = {
+  environment: Environment;
+  config: Config;
+  logger: Logger;
+  redis: RedisHandle;
+  prometheus: Prometheus | null;
+  memory: MemorySource;
+  closers: Closers;
+  /** Aborted when the process is asked to stop. */
+  signal: AbortSignal;
+  /** The configured service; throws a CommandError (64) that names those there are. */
+  requireService(name: string): Service;
+};
+
+/** Reads environment and configuration, opens Redis and the way to Prometheus. Throws CommandErrors with their cure. */
+export async function openWorld(signal: AbortSignal): Promise<World> {
+  const environment = readEnvironment();
+  const config = await loadConfig(environment);
+  const logger = createLogger({ level: environment.logLevel, secrets: environment.secrets });
+  const closers = createClosers();
+  const redis = await openRedis({ url: environment.redisUrl?.reveal() ?? null, configDir: config.directory, logger });
+  closers.add('redis', redis.close);
+  const prometheus =
+    config.prometheus === null
+      ? null
+      : createPrometheus({ url: config.prometheus.url, services: config.services, logger });
+  const collected = collectorMemory({
+    redis: redis.command(),
+    prefix: redis.prefix,
+    keepSeconds: config.sampling.keepSeconds,
+    services: config.services,
+  });
+  return {
+    environment,
+    config,
+    logger,
+    redis,
+    prometheus,
+    memory: chooseMemorySource(config, prometheus, collected),
+    closers,
+    signal,
+    requireService(name) {
+      const service = config.services.get(name);
+      if (service !== undefined) return service;
+      const known = [...config.services.keys()].join(', ');
+      throw new CommandError(EXIT_USAGE, `no service is called ${name}`, `Those of the configuration: ${known}.`);
+    },
+  };
+}

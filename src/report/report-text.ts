@@ -1,0 +1,81 @@
+/** The report for a terminal: the same words as the thread, with everything that a thread folds away. Plain text. */
+import type { Snapshot } from '../analysis/snapshot.ts';
+import { formatBytes, formatDuration } from '../units.ts';
+import type { Report } from './report.ts';
+import {
+  baselinePhrase,
+  culpritPhrase,
+  dataPhrase,
+  growthPhrase,
+  limitPhrase,
+  oomPhrase,
+  rssPhrase,
+} from './slack-figures.ts';
+import { headline } from './slack-root.ts';
+
+const SHOWN = 5;
+
+/** The whole report as lines of text. Control characters of names are replaced: a terminal must not obey them. */
+export function renderReportText(report: Report): string {
+  const { recommendation, pattern, snapshot } = report;
+  const { sign, words } = headline(report);
+  const culprit = culpritPhrase(report);
+  const oom = oomPhrase(report);
+  const lines = [
+    `${sign} ${report.service}: ${words}  (${report.incident}, confidence ${recommendation.confidence})`,
+    `   ${[rssPhrase(report), baselinePhrase(report), growthPhrase(report)].join(' · ')}`,
+    `   ${[limitPhrase(report), ...(oom === null ? [] : [oom]), dataPhrase(report)].join(' · ')}`,
+    '',
+    ...list('Why', recommendation.reasons),
+    ...(culprit === null ? [] : list('Inside the process', [culprit, ...siteLines(snapshot)])),
+    ...(pattern === null ? [] : patternLines(pattern)),
+    ...(snapshot === null ? [] : layerLines(snapshot)),
+    ...list('What would change this', recommendation.wouldChange),
+    ...list(
+      'Checks',
+      report.checks.map(({ title, text, links }) => [title, text, ...links].join(': ')),
+    ),
+    ...list(
+      'Steps',
+      report.steps.map(
+        ({ step, outcome, seconds, note }) => `${step} ${outcome} (${formatDuration(seconds)}): ${note}`,
+      ),
+    ),
+    ...list('Not measured', snapshot?.notes ?? []),
+  ];
+  return `${lines.map(printable).join('\n')}\n`;
+}
+
+function list(title: string, lines: readonly string[]): string[] {
+  return lines.length === 0 ? [] : [`${title}:`, ...lines.map((line) => `  - ${line}`)];
+}
+
+function patternLines({ name, confidence, evidence, counterEvidence, fix }: NonNullable<Report['pattern']>): string[] {
+  return [
+    ...list(`Pattern: ${name} (confidence ${confidence})`, evidence),
+    ...list('Speaks against it', counterEvidence),
+    ...(fix === null ? [] : [`Fix: ${fix}`]),
+  ];
+}
+
+function siteLines(snapshot: Snapshot | null): string[] {
+  return (snapshot?.sites ?? [])
+    .slice(0, SHOWN)
+    .map(
+      ({ file, line, sizeDiffBytes, countDiff }) =>
+        `allocated at ${file}:${line}: ${formatBytes(sizeDiffBytes)} in ${countDiff} blocks`,
+    );
+}
+
+function layerLines({ layers, windowSeconds }: Snapshot): string[] {
+  const rows = layers.map(({ layer, bytes, deltaBytes }) => {
+    const change = deltaBytes === null ? '' : ` (${deltaBytes >= 0 ? '+' : ''}${formatBytes(deltaBytes)})`;
+    return `${layer} ${formatBytes(bytes)}${change}`;
+  });
+  return list(`Layers of the RSS, with the change in ${formatDuration(windowSeconds)}`, rows);
+}
+
+/** Keeps line breaks out of lines and escape sequences out of the terminal. */
+function printable(line: string): string {
+  return line.replace(/[\p{Cc}\u202a-\u202e\u2066-\u2069]/gu, '\ufffd');
+}
