@@ -1,0 +1,92 @@
+/** Which series of different queries speak of the same instance. Pure. */
+import type { LabelledSeries, Labels } from './series-query.ts';
+
+/**
+ * In this order: behind kube-state-metrics and cAdvisor `instance` is the exporter's own address, and `pod` the one
+ * that is meant. Series that share none of them are about the service as a whole.
+ */
+const NAMING = ['pod', 'instance'];
+/** Where both series have one of these, it must be the same too. */
+const NARROWING = ['namespace', 'container', 'pid'];
+/** What tells apart two lives of one instance, not two instances. */
+const OF_A_LIFE = new Set(['__name__', 'release', 'version', 'image', 'id', 'uid']);
+
+/** The series of one instance: usually one, more when a label such as `release` changed with a restart. */
+export type NamedSeries = { name: string; parts: LabelledSeries[] };
+
+/** By name, each instance once. Instances that share pod or address, as the processes of one pod do, carry more labels. */
+export function seriesOf(rss: readonly LabelledSeries[]): NamedSeries[] {
+  const byInstance = groupBy(rss, (label) => !OF_A_LIFE.has(label));
+  const all = byInstance.flatMap((parts) => (runBesideEachOther(parts) ? parts.map((part) => [part]) : [parts]));
+  const first = all.map((parts) => parts[0]?.labels ?? {});
+  const varying = labelsThatVary(first);
+  return all
+    .map((parts, index) => ({ name: nameOf(first[index] ?? {}, first, varying), parts }))
+    .sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+function groupBy(rss: readonly LabelledSeries[], counts: (label: string) => boolean): LabelledSeries[][] {
+  const groups = new Map<string, LabelledSeries[]>();
+  for (const series of rss.toSorted((a, b) => firstAt(a) - firstAt(b))) {
+    const labels = Object.keys(series.labels)
+      .filter(counts)
+      .toSorted((a, b) => (a < b ? -1 : 1));
+    const key = JSON.stringify(labels.map((label) => [label, series.labels[label]]));
+    groups.set(key, [...(groups.get(key) ?? []), series]);
+  }
+  return [...groups.values()];
+}
+
+/** Longer than Prometheus still shows a series after its last sample (5 min by default, `--query.lookback-delta`). */
+function runBesideEachOther(parts: readonly LabelledSeries[]): boolean {
+  return parts.some((part, index) => index > 0 && lastAt(parts[index - 1]) > firstAt(part) + LOOKBACK_SECONDS);
+}
+
+const LOOKBACK_SECONDS = 300;
+
+function firstAt(series: LabelledSeries | undefined): number {
+  return series?.points[0]?.[0] ?? 0;
+}
+
+function lastAt(series: LabelledSeries | undefined): number {
+  return series?.points.at(-1)?.[0] ?? 0;
+}
+
+function nameOf(labels: Labels, all: readonly Labels[], varying: readonly string[]): string {
+  const naming = NAMING.find((label) => labels[label] !== undefined);
+  const short = naming === undefined ? undefined : labels[naming];
+  const isAlone = all.filter((other) => naming !== undefined && other[naming] === short).length === 1;
+  if (short !== undefined && isAlone) return short;
+  const rest = varying.flatMap((label) =>
+    label === naming || labels[label] === undefined ? [] : [`${label}=${labels[label]}`],
+  );
+  return [short ?? labels['job'] ?? 'all', ...rest].join(' ');
+}
+
+function labelsThatVary(all: readonly Labels[]): string[] {
+  const names = new Set(all.flatMap((labels) => Object.keys(labels)).filter((label) => label !== '__name__'));
+  return [...names]
+    .filter((label) => new Set(all.map((labels) => labels[label])).size > 1)
+    .toSorted((a, b) => (a < b ? -1 : 1));
+}
+
+/** Those of `series` that speak of the instance with these labels, the latest to begin last. */
+export function companionsOf(series: readonly LabelledSeries[], labels: Labels): LabelledSeries[] {
+  const ofInstance = series.filter((other) => {
+    const naming = NAMING.find((label) => labels[label] !== undefined && other.labels[label] !== undefined);
+    const deciding = naming === undefined ? NARROWING : [naming, ...NARROWING];
+    return deciding.every((label) => {
+      const [mine, theirs] = [labels[label], other.labels[label]];
+      return mine === undefined || theirs === undefined || mine === theirs;
+    });
+  });
+  return ofInstance.sort((a, b) => firstAt(a) - firstAt(b));
+}
+
+/** The value at or last before `seconds` of what belongs to the instance; of several the lowest. */
+export function latestAt(series: readonly LabelledSeries[], labels: Labels, seconds: number): number | null {
+  const values = companionsOf(series, labels).flatMap(
+    ({ points }) => points.findLast(([at]) => at <= seconds)?.[1] ?? [],
+  );
+  return values.length === 0 ? null : Math.min(...values);
+}
