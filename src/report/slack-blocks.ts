@@ -58,7 +58,7 @@ export function mention(openedBy: string): string {
 
 /** An http(s) address behind a label; the escaped address itself when it is anything else. */
 export function link(url: string, label: string): string {
-  if (!/^https?:\/\/[^\s<>|]{1,1000}$/u.test(url)) return escapeMrkdwn(url);
+  if (!/^https?:\/\/[^\s\p{C}<>|]{1,1000}$/u.test(url)) return escapeMrkdwn(url);
   return `<${url.replaceAll('&', '&amp;')}|${escapeMrkdwn(label, 80).replaceAll('|', '/')}>`;
 }
 

@@ -7,19 +7,23 @@ export function rssPhrase({ rss }: Report): string {
   return rss.bytes === null ? 'RSS not measured' : `RSS ${formatBytes(rss.bytes)}`;
 }
 
-/** `3.0x baseline (820 MiB, v811)`. */
-export function baselinePhrase({ rss, baseline }: Report): string {
+/** `3.0× baseline (820 MiB, v811, 6 d old)`. */
+export function baselinePhrase({ rss, baseline, generatedAt }: Report): string {
   if (baseline === null) return 'no healthy baseline yet';
-  const release = baseline.release === null ? '' : `, ${baseline.release}`;
-  const level = `(${formatBytes(baseline.bytes)}${release})`;
+  const ageSeconds = (Date.parse(generatedAt) - Date.parse(baseline.recordedAt)) / 1000;
+  const age = Number.isFinite(ageSeconds) ? `${formatDuration(ageSeconds)} old` : null;
+  const details = [formatBytes(baseline.bytes), baseline.release, age].filter((detail) => detail !== null);
   const times = baselineMultiple(rss.bytes, baseline);
-  return times === null ? `baseline ${level}` : `${times.toFixed(times < 9.95 ? 1 : 0)}× baseline ${level}`;
+  const multiple = times === null ? '' : `${times.toFixed(times < 9.95 ? 1 : 0)}× `;
+  return `${multiple}baseline (${details.join(', ')})`;
 }
 
 /** `+164 MiB/h (95 %: +150 to +178 MiB/h, over 6 h)`. */
 export function growthPhrase({ growth }: Report): string {
   if (growth === null) return 'growth not measured';
-  const interval = `${formatRate(growth.low)} to ${formatRate(growth.high)}`;
+  const [low = '', lowUnit] = formatRate(growth.low).split(' ');
+  const [high = '', highUnit] = formatRate(growth.high).split(' ');
+  const interval = `${low}${lowUnit === highUnit ? '' : ` ${lowUnit}`} to ${high} ${highUnit}`;
   return `${formatRate(growth.bytesPerHour)} (95 %: ${interval}, over ${formatDuration(growth.windowSeconds)})`;
 }
 

@@ -84,7 +84,7 @@ export function renderReportRoot(report: Report, { requestedBy, link: page }: Re
   return fitMessage(
     [
       `${sign} ${name}: ${words}. Case ${id}.`,
-      `${facts.join('. ')}.`,
+      `${facts.join(', ')}.`,
       ...advice.map(([label, text]) => `${label}: ${text}.`),
       `${escapeMrkdwn(dataPhrase(report))}, ${instanceCount(report)}. Measured ${utcTime(report.generatedAt)}.`,
     ].join('\n'),
@@ -133,7 +133,7 @@ function verdictWords(verdict: Report['verdict']): string {
   }
 }
 
-function nextAction({ recommendation: { action, from, to } }: Report): string {
+function nextAction({ verdict, recommendation: { action, from, to } }: Report): string {
   switch (action) {
     case 'rollback':
       return `roll back${releases(from, to) || ' to the release before'}`;
@@ -144,7 +144,9 @@ function nextAction({ recommendation: { action, from, to } }: Report): string {
     case 'investigate':
       return 'look at the evidence in this thread before anything is changed';
     case 'none':
-      return 'nothing to do';
+      return verdict === 'inconclusive'
+        ? 'cure what was not measured and ask again; nothing is advised until then'
+        : 'nothing';
   }
 }
 
