@@ -134,7 +134,7 @@ function earliestLimit(pods: readonly PodFit[], worst: PodFit, { limitBytes, now
   let earliest: Interval | null = null;
   for (const { fit } of pods) {
     if (fit === null || fit.probability < sure) continue;
-    const next = timeToLimit(fit, limitBytes, now);
+    const next = timeToLimit(fit, onsetOf(fit), limitBytes, now);
     if (next !== null && (earliest === null || next.estimate < earliest.estimate)) earliest = next;
   }
   return earliest;

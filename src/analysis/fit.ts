@@ -25,9 +25,9 @@ const NOISE_FLOOR = 0.0003;
 /** Models worse than the best by more than this in BIC weigh less than 0.1 %. */
 const BIC_WINDOW = 14;
 /** Calibration of the errors to 95 % coverage (docs/detection.md): least-squares errors ignore the choice of shape. */
-const ERROR_FACTOR = 1.6;
+const ERROR_FACTOR = 1.35;
 const ERROR_OF_SLOPE = 0.012;
-const ERROR_OF_LEVEL = 0.004;
+const ERROR_OF_LEVEL = 0.003;
 const DEGREES_TAKEN = 5;
 const FEWEST_DEGREES = 2;
 /** Two columns more alike than this can't be told apart. */

@@ -1,3 +1,4 @@
+import { DAY_SECONDS } from './daily.ts';
 import type { Points } from './envelope.ts';
 import { mean } from './quantiles.ts';
 import { type Traffic, trafficColumns } from './traffic.ts';
@@ -11,7 +12,6 @@ const TRAFFIC_VARIES = 0.06;
 const SWITCH = 0.5;
 /** Never leave out more than this share of the bins. */
 const MOST_LEFT_OUT = 0.3;
-const DAY_SECONDS = 86_400;
 /** A daily column needs more than a day to be told from a trend; the half-day one nearly two. */
 const DAILY_FROM_SECONDS = 30 * 3600;
 const HALF_DAILY_FROM_SECONDS = 46 * 3600;

@@ -1,3 +1,4 @@
+import { DAY_SECONDS, isDaily } from './daily.ts';
 import { ageSpan, levelOf, toBins, toPoints } from './envelope.ts';
 import type { Life } from './lives.ts';
 import { findPhases } from './nuisance.ts';
@@ -9,6 +10,8 @@ import { type Traffic, trafficAt } from './traffic.ts';
 const QUIET_SHARE = 0.75;
 const PHASE_BINS = 48;
 const FEWEST_SAMPLES = 4;
+/** Of the usual length of a quiet period. */
+const WHOLE_RUN = 0.6;
 
 /**
  * Does memory return in quiet periods? Level (lower quartile of its settled half) of the last quiet period against
@@ -27,19 +30,46 @@ export function returnsInQuiet(
 }
 
 function quietLevels(life: Life, traffic: Traffic | null): number[] {
+  if (traffic === null && isDaily(life)) return dailyLows(life);
   const isQuiet = traffic === null ? quietByMemory(life) : quietByTraffic(life, traffic);
   if (isQuiet === null) return [];
-  const levels: number[] = [];
-  let run: number[] = [];
-  for (const [seconds, bytes] of [...life.samples, [Number.NaN, 0] as const]) {
-    if (isQuiet(seconds)) {
-      run.push(bytes);
-    } else {
-      if (run.length >= FEWEST_SAMPLES) levels.push(quantile(run.slice(Math.floor(run.length / 2)), 0.25));
-      run = [];
+  const runs: { seconds: number; bytes: number[] }[] = [];
+  let from: number | null = null;
+  let bytes: number[] = [];
+  for (const [seconds, each] of [...life.samples, [Number.POSITIVE_INFINITY, 0] as const]) {
+    if (seconds !== Number.POSITIVE_INFINITY && isQuiet(seconds)) {
+      from ??= seconds;
+      bytes.push(each);
+    } else if (from !== null) {
+      runs.push({ seconds: Math.min(seconds, life.endSeconds) - from, bytes });
+      from = null;
+      bytes = [];
     }
   }
-  return levels;
+  return wholeRuns(runs).map((run) => quantile(run.bytes.slice(Math.floor(run.bytes.length / 2)), 0.5));
+}
+
+/** Quiet periods cut off by the start or the end of the life have not settled: only those of about full length. */
+function wholeRuns(runs: readonly { seconds: number; bytes: number[] }[]): typeof runs {
+  const usual = median(runs.map(({ seconds }) => seconds));
+  return runs.filter(({ seconds, bytes }) => seconds >= WHOLE_RUN * usual && bytes.length >= FEWEST_SAMPLES);
+}
+
+/** The low tenth of every day from the end back; the first day may be cut short by an hour of starting. */
+function dailyLows({ samples, endSeconds }: Life): number[] {
+  const lows: number[] = [];
+  const first = samples[0]?.[0] ?? endSeconds;
+  for (let end = endSeconds; end - DAY_SECONDS >= first - DAY_SECONDS / 8; end -= DAY_SECONDS) {
+    const day = samples.filter(([seconds]) => seconds > end - DAY_SECONDS && seconds <= end);
+    if (day.length >= FEWEST_SAMPLES)
+      lows.unshift(
+        quantile(
+          day.map(([, bytes]) => bytes),
+          0.1,
+        ),
+      );
+  }
+  return lows;
 }
 
 function quietByTraffic(life: Life, traffic: Traffic): ((seconds: number) => boolean) | null {

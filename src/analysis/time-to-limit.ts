@@ -1,48 +1,84 @@
+import { DAY_SECONDS, isDaily } from './daily.ts';
 import type { GrowthFit } from './growth.ts';
 import { quantileOfSorted, sorted } from './quantiles.ts';
-import type { Interval } from './series.ts';
+import type { Interval, Sample } from './series.ts';
 
 /** Beyond a year a straight line says nothing; also the end of an interval whose slow side does not grow. */
-const FURTHEST_SECONDS = 365 * 86_400;
-/** The recent past that tells the present level and how far peaks rise above it: the last quarter in 12 bins. */
-const RECENT_SHARE = 0.25;
-const RECENT_BINS = 12;
+const FURTHEST_SECONDS = 365 * DAY_SECONDS;
+/** The recent past that tells how far peaks rise above the trend: the last half of the running life, in 24 bins. */
+const RECENT_SHARE = 0.5;
+const RECENT_BINS = 24;
+/** Two days are never quite alike: the interval of a daily replay allows for this share of the level. */
+const DAYS_DIFFER = 0.01;
 
 /**
- * (limit - envelope at `now` - peak) / rate. A pod dies of its peaks: the estimate takes the 95 % quantile of the
- * recent bins' peaks over the envelope, the early end their maximum with the fastest rate, the late end their
- * median with the slowest. Seconds from `now`; null when memory does not grow.
+ * Time until RSS first reaches the limit: (limit - peak) / rate. A pod dies of a peak, not of its envelope: the peak
+ * is the quantile 1 - 1/(N+1) of the recent bins' maxima, brought forward to `now`, where N bins are left to live
+ * (the largest of N draws). The early end takes the highest with the fastest rate, the late end the median with the
+ * slowest. Services that follow the clock repeat their last day, raised by the rate. Seconds from `now`; null when
+ * memory does not grow.
  */
-export function timeToLimit(fit: GrowthFit, limitBytes: number, now: number): Interval | null {
+export function timeToLimit(fit: GrowthFit, onsetAt: number | null, limitBytes: number, now: number): Interval | null {
   const { estimate, low, high } = fit.bytesPerHour;
-  if (!(estimate > 0)) return null;
-  const { level, peaks } = presentEnvelope(fit, now);
+  const running = fit.lives.at(-1);
+  if (!(estimate > 0) || running === undefined || running.samples.length === 0) return null;
+  if (isDaily(running)) {
+    const margin = DAYS_DIFFER * fit.levelBytes;
+    return {
+      estimate: replayDays(running.samples, estimate, limitBytes, now),
+      low: replayDays(running.samples, high, limitBytes - margin, now),
+      high: replayDays(running.samples, low, limitBytes + margin, now),
+    };
+  }
   const wait = (peak: number, bytesPerHour: number) =>
-    bytesPerHour <= 0
-      ? FURTHEST_SECONDS
-      : Math.min(FURTHEST_SECONDS, Math.max(0, ((limitBytes - level - peak) / bytesPerHour) * 3600));
+    bytesPerHour <= 0 ? FURTHEST_SECONDS : clamp(((limitBytes - peak) / bytesPerHour) * 3600);
+  const { peaks, widthSeconds } = recentPeaks(running.samples, fit, onsetAt, now);
+  let expected = wait(quantileOfSorted(peaks, 0.5), estimate);
+  for (let round = 0; round < 2; round += 1) {
+    const left = expected / widthSeconds;
+    expected = wait(quantileOfSorted(peaks, Math.max(0.5, 1 - 1 / (left + 1))), estimate);
+  }
   return {
-    estimate: wait(quantileOfSorted(peaks, 0.95), estimate),
+    estimate: expected,
     low: wait(quantileOfSorted(peaks, 1), high),
     high: wait(quantileOfSorted(peaks, 0.5), low),
   };
 }
 
-/** The running life's envelope brought forward to `now` at the present rate, and the peaks above it, ascending. */
-function presentEnvelope(fit: GrowthFit, now: number): { level: number; peaks: Float64Array } {
-  const samples = fit.lives.at(-1)?.samples ?? [];
+function clamp(seconds: number): number {
+  return Math.min(FURTHEST_SECONDS, Math.max(0, seconds));
+}
+
+/** Maxima of the recent bins since growth began, raised to what they would be at `now`; ascending. */
+function recentPeaks(
+  samples: readonly Sample[],
+  fit: GrowthFit,
+  onsetAt: number | null,
+  now: number,
+): { peaks: Float64Array; widthSeconds: number } {
   const last = samples.at(-1)?.[0] ?? now;
-  const from = last - RECENT_SHARE * (last - (samples[0]?.[0] ?? last));
-  const width = (last - from) / RECENT_BINS || 1;
+  const recent = last - RECENT_SHARE * (last - (samples[0]?.[0] ?? last));
+  const quarter = last - (last - recent) / 2;
+  const from = Math.min(quarter, Math.max(recent, onsetAt ?? recent));
+  const widthSeconds = (last - from) / RECENT_BINS || 1;
   const bytesPerSecond = fit.bytesPerHour.estimate / 3600;
-  const bins: number[][] = Array.from({ length: RECENT_BINS }, () => []);
+  const peaks = new Map<number, number>();
   for (const [seconds, bytes] of samples) {
     if (seconds < from) continue;
-    const bin = bins[Math.min(RECENT_BINS - 1, Math.floor((seconds - from) / width))];
-    bin?.push(bytes + bytesPerSecond * (now - seconds));
+    const bin = Math.min(RECENT_BINS - 1, Math.floor((seconds - from) / widthSeconds));
+    peaks.set(bin, Math.max(peaks.get(bin) ?? 0, bytes + bytesPerSecond * (now - seconds)));
   }
-  const filled = bins.filter((bin) => bin.length > 0).map(sorted);
-  const lows = sorted(filled.map((bin) => quantileOfSorted(bin, 0.1)));
-  const level = quantileOfSorted(lows, 0.5);
-  return { level, peaks: sorted(filled.map((bin) => Math.max(0, quantileOfSorted(bin, 1) - level))) };
+  return { peaks: sorted(peaks.values()), widthSeconds };
+}
+
+/** The last day again and again, each time higher by a day's growth, until it reaches the limit. */
+function replayDays(samples: readonly Sample[], bytesPerHour: number, limitBytes: number, now: number): number {
+  if (bytesPerHour <= 0) return FURTHEST_SECONDS;
+  const day = samples.filter(([seconds]) => seconds > now - DAY_SECONDS);
+  for (let round = 1; round * DAY_SECONDS < FURTHEST_SECONDS; round += 1) {
+    const raised = round * 24 * bytesPerHour;
+    const reached = day.find(([, bytes]) => bytes + raised >= limitBytes);
+    if (reached !== undefined) return clamp(reached[0] + round * DAY_SECONDS - now);
+  }
+  return FURTHEST_SECONDS;
 }

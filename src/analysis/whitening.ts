@@ -85,7 +85,8 @@ function interceptsOf(gaps: Float64Array): Float64Array[] {
   return intercepts;
 }
 
-function orthonormal(columns: readonly Float64Array[]): Float64Array[] {
+/** Gram-Schmidt; columns that the earlier ones explain are left out. The columns are used up. */
+export function orthonormal(columns: readonly Float64Array[]): Float64Array[] {
   const basis: Float64Array[] = [];
   for (const column of columns) {
     const before = dot(column, column);
