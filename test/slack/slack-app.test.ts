@@ -54,7 +54,6 @@ async function start(settings: WorkspaceOptions = {}, changes: Partial<SlackAppO
     desk,
     web: createSlackWeb(common),
     signal: new AbortController().signal,
-    onRefused: () => {},
     ...changes,
   });
   app = started;
@@ -213,7 +212,7 @@ describe('by Socket Mode', () => {
   });
 
   test('a connection that Slack refuses later is told, and is no unhandled rejection', async () => {
-    const onRefused = vi.fn<SlackAppOptions['onRefused']>();
+    const onRefused = vi.fn<NonNullable<SlackAppOptions['onRefused']>>();
     await start({}, { onRefused });
     workspace.faults.add({ method: 'apps.connections.open', kind: 'platform-error', error: 'invalid_auth', times: 2 });
     workspace.dropSockets();
@@ -235,7 +234,6 @@ describe('by Socket Mode', () => {
       desk,
       web: createSlackWeb(common),
       signal: new AbortController().signal,
-      onRefused: () => {},
     });
     expect(app.identity.botUserId).toBe(away.botUserId);
     expect(await say('checkout')).toContain('M-12');

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { setTimeout } from 'node:timers/promises';
 import { type ConnectionOptions, Queue } from 'bullmq';
 import type { Redis } from 'ioredis';
 import type { Logger } from 'pino';
@@ -124,11 +125,15 @@ async function publishReport(
   await wakeChannel(queue, incident.channelId);
 }
 
+/** A person waits for the answer that the address belongs to. */
+const PERMALINK_DEADLINE_MS = 800;
 const Permalink = z.object({ permalink: z.string() });
 
 async function askPermalink(web: SlackWeb, thread: { channelId: string; rootTs: string }): Promise<string | null> {
-  const answer = await web.call('chat.getPermalink', { channel: thread.channelId, message_ts: thread.rootTs });
-  if (answer.kind !== 'ok') return null;
+  const place = { channel: thread.channelId, message_ts: thread.rootTs };
+  const late = setTimeout(PERMALINK_DEADLINE_MS, null, { ref: false });
+  const answer = await Promise.race([web.call('chat.getPermalink', place), late]);
+  if (answer?.kind !== 'ok') return null;
   const parsed = Permalink.safeParse(answer.body);
   return parsed.success ? parsed.data.permalink : null;
 }

@@ -14,8 +14,11 @@ export type InboundOptions = {
   /** With trailing slash; null: Slack's own. */
   slackApiUrl: string | null;
   logger: Logger;
-  /** Slack refuses to connect again, as after a token was revoked: only a restart by whoever runs the bot helps. */
-  onRefused: (error: CommandError) => void;
+  /**
+   * Slack refuses to connect again, as after a token was revoked: the bot hears nothing until it is started anew.
+   * Default: the error is logged.
+   */
+  onRefused?: (error: CommandError) => void;
 };
 
 /** Two connections: Slack closes each of them now and then, and the library takes 5 s to open a new one. */
@@ -79,12 +82,17 @@ function createSockets(options: InboundOptions, appToken: string): Inbound {
         throw refusedConnection(thrown);
       }
       for (const receiver of all) {
-        catchReconnects(receiver, (thrown) => (closed ? undefined : options.onRefused(refusedConnection(thrown))));
+        catchReconnects(receiver, (thrown) => (closed ? undefined : tellRefusal(options, refusedConnection(thrown))));
       }
       return null;
     },
     stop,
   };
+}
+
+function tellRefusal({ onRefused, logger }: InboundOptions, error: CommandError): void {
+  logger.fatal({ err: error, tryThis: error.tryThis }, 'the bot hears nothing from Slack any more');
+  onRefused?.(error);
 }
 
 function refusedConnection(thrown: unknown): CommandError {
