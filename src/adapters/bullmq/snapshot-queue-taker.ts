@@ -5,7 +5,7 @@ import { type Failure, failed, inconclusive, messageOf, type Outcome } from '../
 import type { SnapshotTaker } from '../../triage/ports.ts';
 import { SnapshotAnswer, snapshotJobId, snapshotQueueName } from './snapshot-queue.ts';
 
-/** Enough for a collector that was killed in the look to come back and look again (lock 15 s, stalled check 10 s). */
+/** Enough for a collector that was killed in the look to come back and look again (lock 15 s, stalled check 15 s, look 90 s). */
 const DEADLINE_SECONDS = 150;
 const POLL_MS = 250;
 /** One command to Redis may take so long; it then counts as away, and is asked again until the deadline. */

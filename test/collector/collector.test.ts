@@ -1,0 +1,231 @@
+import { readdirSync } from 'node:fs';
+import type { Redis } from 'ioredis';
+import { pino } from 'pino';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { createSnapshotTaker } from '../../src/adapters/bullmq/snapshot-queue-taker.ts';
+import { collectorMemory } from '../../src/adapters/redis/collector-memory.ts';
+import { isSiteAlive } from '../../src/adapters/redis/heartbeat.ts';
+import type { ServiceMemory } from '../../src/analysis/memory.ts';
+import { runCollector } from '../../src/main/collector.ts';
+import { probeAccess } from '../../src/main/probe-access.ts';
+import { startRedis, type TestRedis } from '../support/redis.ts';
+import { createPrograms, type Programs } from './programs.ts';
+
+const PREFIX = '{collector-test}';
+const KEEP_SECONDS = 86_400;
+
+/** The machine may be busy; what is waited for comes within two seconds on an idle one. */
+const eventually = <T>(look: () => T) => expect.poll(look, { timeout: 20_000, interval: 100 });
+
+let redis: TestRedis;
+let client: Redis;
+let programs: Programs;
+let stops: (() => Promise<void>)[] = [];
+let site = 0;
+
+beforeAll(async () => {
+  redis = await startRedis();
+  client = redis.connect();
+});
+afterAll(() => redis.close());
+beforeEach(async () => {
+  programs = await createPrograms();
+  site += 1;
+});
+afterEach(async () => {
+  for (const stop of stops.splice(0)) await stop();
+  await programs.close();
+});
+
+const service = () => `checkout-${site}`;
+const siteName = () => `site-${site}`;
+
+/** Starts a collector of this test's site; returns how to stop it. */
+function startCollector(): () => Promise<void> {
+  const stop = new AbortController();
+  const running = runCollector({
+    site: siteName(),
+    services: [{ name: service(), sockets: programs.sockets, windowSeconds: 0.2 }],
+    everySeconds: 0.1,
+    keepSeconds: KEEP_SECONDS,
+    redis: redis.connect(),
+    queueConnection: redis.connect(),
+    prefix: PREFIX,
+    probe: probeAccess,
+    logger: pino({ level: 'silent' }),
+    signal: stop.signal,
+  });
+  const end = async () => {
+    stop.abort();
+    await running;
+  };
+  stops.push(end);
+  return end;
+}
+
+async function readMemory(): Promise<ServiceMemory | null> {
+  const source = collectorMemory({
+    redis: client,
+    prefix: PREFIX,
+    keepSeconds: KEEP_SECONDS,
+    services: new Map([[service(), { site: siteName(), limitBytes: null }]]),
+  });
+  const answer = await source.readMemory(service(), 3600, AbortSignal.timeout(5000));
+  return answer.outcome === 'ok' ? answer.value : null;
+}
+
+function instanceOf(memory: ServiceMemory | null, pid: number) {
+  return memory?.instances.find(({ instance }) => instance.startsWith(`${pid}.`));
+}
+
+function openTaker() {
+  const connection = redis.connect();
+  const taker = createSnapshotTaker({
+    connection,
+    prefix: PREFIX,
+    isSiteAlive: (name) => isSiteAlive(connection, PREFIX, name),
+    deadlineSeconds: 20,
+  });
+  stops.push(taker.close);
+  return taker;
+}
+
+describe('sampling', () => {
+  test('records RSS, release and start of a real process, found by its socket', async () => {
+    const program = await programs.start({ MB: '64', MEMTRIAGE_RELEASE: 'v1' });
+    const startedBefore = Date.now() / 1000;
+    startCollector();
+
+    await eventually(async () => instanceOf(await readMemory(), program.pid)?.samples.length ?? 0).toBeGreaterThan(3);
+    await eventually(async () => instanceOf(await readMemory(), program.pid)?.release).toBe('v1');
+    const found = instanceOf(await readMemory(), program.pid);
+    expect(found?.samples.at(-1)?.[1]).toBeGreaterThan(64 << 20);
+    expect(found?.samples.at(-1)?.[1]).toBeLessThan(120 << 20);
+    expect(Math.abs((found?.startedAt ?? 0) - startedBefore)).toBeLessThan(10);
+    expect((await readMemory())?.deploys.map(({ release }) => release)).toEqual(['v1']);
+  });
+
+  test('calls the end of an old release a deploy and a plain end a restart', async () => {
+    const old = await programs.start({ MEMTRIAGE_RELEASE: 'v1' });
+    const stays = await programs.start({ MEMTRIAGE_RELEASE: 'v2' });
+    startCollector();
+    await eventually(async () => instanceOf(await readMemory(), old.pid)?.release).toBe('v1');
+    await eventually(async () => instanceOf(await readMemory(), stays.pid)?.release).toBe('v2');
+    await old.kill();
+    await eventually(async () => instanceOf(await readMemory(), old.pid)?.endReason).toBe('deploy');
+    await stays.kill();
+    await eventually(async () => instanceOf(await readMemory(), stays.pid)?.endReason).toBe('restart');
+    expect((await readMemory())?.deploys.map(({ release }) => release)).toEqual(['v1', 'v2']);
+  });
+
+  test('names the release of a stopped process, whose probe is silent', async () => {
+    const program = await programs.start({ MEMTRIAGE_RELEASE: 'v7' });
+    program.child.kill('SIGSTOP');
+    startCollector();
+    await eventually(async () => instanceOf(await readMemory(), program.pid)?.release).toBe('v7');
+    expect(instanceOf(await readMemory(), program.pid)?.samples.length).toBeGreaterThan(0);
+  });
+
+  test('removes the socket of a process that was killed', async () => {
+    const program = await programs.start();
+    await program.kill('SIGKILL');
+    expect(readdirSync(programs.sockets)).toHaveLength(1);
+    startCollector();
+    await eventually(() => readdirSync(programs.sockets)).toEqual([]);
+  });
+
+  test('keeps what it saw while Redis was gone and writes it afterwards', async () => {
+    const program = await programs.start({ MEMTRIAGE_RELEASE: 'v1' });
+    startCollector();
+    await eventually(async () => instanceOf(await readMemory(), program.pid)?.samples.length ?? 0).toBeGreaterThan(3);
+    await redis.kill();
+    const goneAt = Date.now() / 1000;
+    await eventually(() => Date.now() / 1000 - goneAt).toBeGreaterThan(2);
+    const backAt = Date.now() / 1000;
+    await redis.start();
+    await eventually(async () => {
+      const samples = instanceOf(await readMemory(), program.pid)?.samples ?? [];
+      return samples.filter(([at]) => at > goneAt + 0.1 && at < backAt).length;
+    }).toBeGreaterThan(10);
+  });
+
+  test('a new collector goes on with the processes of the one before, and ends those that are gone', async () => {
+    const stays = await programs.start({ MEMTRIAGE_RELEASE: 'v1' });
+    const goes = await programs.start({ MEMTRIAGE_RELEASE: 'v1' });
+    const stop = startCollector();
+    await eventually(async () => instanceOf(await readMemory(), goes.pid)?.release).toBe('v1');
+    await stop();
+    await goes.kill();
+    const before = instanceOf(await readMemory(), stays.pid);
+    const lastSeen = instanceOf(await readMemory(), goes.pid)?.samples.at(-1)?.[0];
+
+    startCollector();
+    await eventually(async () => instanceOf(await readMemory(), goes.pid)?.endReason).toBe('restart');
+    expect(instanceOf(await readMemory(), goes.pid)?.endedAt).toBeCloseTo(lastSeen ?? 0, 2);
+    await eventually(async () => instanceOf(await readMemory(), stays.pid)?.samples.length).toBeGreaterThan(
+      before?.samples.length ?? 0,
+    );
+    expect(instanceOf(await readMemory(), stays.pid)?.startedAt).toBe(before?.startedAt);
+  });
+
+  test('a second collector of the host stands by and takes over when the first ends', async () => {
+    const program = await programs.start();
+    const stopFirst = startCollector();
+    await eventually(async () => instanceOf(await readMemory(), program.pid)?.samples.length ?? 0).toBeGreaterThan(5);
+    startCollector();
+    const gaps = async () => {
+      const times = (instanceOf(await readMemory(), program.pid)?.samples ?? []).map(([at]) => at);
+      return times.slice(1).map((at, index) => at - (times[index] ?? 0));
+    };
+    const before = (await gaps()).length;
+    await eventually(async () => (await gaps()).length).toBeGreaterThan(before + 10);
+    // Both together would leave gaps of much less than the 0.1 s of one.
+    expect(median(await gaps())).toBeGreaterThan(0.08);
+    await stopFirst();
+    const handed = (await gaps()).length;
+    await eventually(async () => (await gaps()).length).toBeGreaterThan(handed + 5);
+  });
+});
+
+describe('snapshot jobs', () => {
+  test('looks into the largest live process when none is named', async () => {
+    await programs.start({ MB: '8' });
+    const large = await programs.start({ MB: '64', MEMTRIAGE_RELEASE: 'v2' });
+    startCollector();
+    const taker = openTaker();
+    await eventually(async () => instanceOf(await readMemory(), large.pid)?.samples.length ?? 0).toBeGreaterThan(0);
+    const request = { key: 'M-1/snapshot', service: service(), site: siteName(), instance: null };
+    const answer = await taker.takeSnapshot(request, AbortSignal.timeout(20_000));
+    expect(answer).toMatchObject({
+      outcome: 'ok',
+      value: { release: 'v2', instance: expect.stringContaining(`${large.pid}.`) },
+    });
+    if (answer.outcome === 'ok') expect(answer.value.rssBytes).toBeGreaterThan(64 << 20);
+    // The same key is the same look: its time does not change.
+    expect(await taker.takeSnapshot(request, AbortSignal.timeout(20_000))).toEqual(answer);
+  });
+
+  test('says at once that no collector serves the site', async () => {
+    const taker = openTaker();
+    const request = { key: 'M-2/snapshot', service: service(), site: siteName(), instance: null };
+    const started = Date.now();
+    const answer = await taker.takeSnapshot(request, AbortSignal.timeout(20_000));
+    expect(answer).toMatchObject({ outcome: 'inconclusive', who: 'operator' });
+    expect(answer.outcome !== 'ok' && answer.why).toContain(`no collector reported for site ${siteName()}`);
+    expect(Date.now() - started).toBeLessThan(1000);
+  });
+
+  test('answers that the named instance is gone', async () => {
+    startCollector();
+    const taker = openTaker();
+    await eventually(() => isSiteAlive(client, PREFIX, siteName())).toBe(true);
+    const request = { key: 'M-3/snapshot', service: service(), site: siteName(), instance: '999999.1' };
+    const answer = await taker.takeSnapshot(request, AbortSignal.timeout(20_000));
+    expect(answer).toMatchObject({ outcome: 'inconclusive' });
+    expect(answer.outcome !== 'ok' && answer.why).toContain('instance 999999.1');
+  });
+});
+
+function median(values: readonly number[]): number {
+  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
+}
