@@ -1,6 +1,16 @@
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { WebSocket } from 'ws';
 import { startWorkspace, type Workspace } from '../../src/demo/workspace/workspace.ts';
 import { type BoltApp, startSocketApp } from './bolt-app.ts';
+
+/** One command after the other, which take the connections in turn; true where it was acknowledged. */
+async function commandOverEach(workspace: Workspace): Promise<boolean[]> {
+  const acked: boolean[] = [];
+  for (let count = 0; count < 2; count += 1) {
+    acked.push((await workspace.command({ user: 'U0ALICE', channel: 'C0PAY', text: 'list' })).acked);
+  }
+  return acked;
+}
 
 describe('a real Bolt app in Socket Mode', () => {
   const opened: { close: () => Promise<void> }[] = [];
@@ -141,9 +151,77 @@ describe('a real Bolt app in Socket Mode', () => {
     await expect.poll(() => workspace.socketCount()).toBe(0);
     const inTheGap = await workspace.command({ user: 'U0ALICE', channel: 'C0PAY', text: 'list' });
     await workspace.waitForSockets(2, 15_000);
-    const afterwards = await workspace.command({ user: 'U0ALICE', channel: 'C0PAY', text: 'list' });
+    const afterwards = await commandOverEach(workspace);
 
     expect(inTheGap).toMatchObject({ acked: false, error: 'dispatch_failed' });
-    expect(afterwards).toMatchObject({ acked: true });
+    expect(afterwards).toEqual([true, true]);
+  });
+
+  it('leaves the connection that Slack asks to go, and opens another', async () => {
+    const { workspace } = await start((app) => {
+      app.command('/memtriage', async ({ ack }) => ack());
+    });
+
+    workspace.disconnectSockets('warning', 1);
+    expect(workspace.socketCount()).toBe(1);
+    const overTheOther = await commandOverEach(workspace);
+    await workspace.waitForSockets(2, 15_000);
+    const afterwards = await commandOverEach(workspace);
+
+    expect([...overTheOther, ...afterwards]).toEqual([true, true, true, true]);
+    expect(workspace.calls().filter(({ method }) => method === 'apps.connections.open')).toHaveLength(3);
+  });
+});
+
+describe('the WebSocket of Socket Mode', () => {
+  const opened: WebSocket[] = [];
+  let workspace: Workspace;
+  beforeEach(async () => {
+    workspace = await startWorkspace();
+  });
+  afterEach(async () => {
+    for (const socket of opened.splice(0)) socket.terminate();
+    await workspace.close();
+  });
+
+  async function newUrl(): Promise<string> {
+    const authorization = `Bearer ${workspace.appToken}`;
+    const response = await fetch(`${workspace.apiUrl}apps.connections.open`, {
+      method: 'POST',
+      headers: { authorization },
+    });
+    return ((await response.json()) as { url: string }).url;
+  }
+
+  /** Opens the URL; resolves with the first message, or the status of a refused handshake. */
+  function open(url: string): Promise<unknown> {
+    const socket = new WebSocket(url);
+    opened.push(socket);
+    return new Promise((resolve, reject) => {
+      socket.once('message', (data: Buffer) => resolve(JSON.parse(data.toString('utf8'))));
+      socket.once('unexpected-response', (_request, response) => resolve(response.statusCode));
+      socket.once('error', reject);
+    });
+  }
+
+  it('says hello, and opens a URL only once', async () => {
+    const url = await newUrl();
+
+    expect(await open(url)).toMatchObject({ type: 'hello', num_connections: 1 });
+    expect(await open(url)).toBe(403);
+  });
+
+  it('refuses handshakes while told to', async () => {
+    workspace.refuseSockets(true);
+    expect(await open(await newUrl())).toBe(503);
+    workspace.refuseSockets(false);
+    expect(await open(await newUrl())).toMatchObject({ type: 'hello' });
+  });
+
+  it('has room for ten of them', async () => {
+    for (let count = 1; count <= 10; count += 1) {
+      expect(await open(await newUrl())).toMatchObject({ type: 'hello', num_connections: count });
+    }
+    expect(await open(await newUrl())).toMatchObject({ type: 'disconnect', reason: 'too_many_websockets' });
   });
 });

@@ -4,7 +4,7 @@ import { elementsOf, findElement, stateOf, toAction } from './elements.ts';
 import { isObject, type JsonObject, objectIn, stringIn } from './json.ts';
 import type { Outbox } from './outbox.ts';
 import { viewActionPayload, viewClosedPayload, viewSubmissionPayload } from './payloads.ts';
-import { knownUser, type Reaction } from './people.ts';
+import { type AppAnswer, knownUser } from './people.ts';
 import { toApiView, type View } from './views.ts';
 import type { World } from './world.ts';
 
@@ -12,16 +12,16 @@ import type { World } from './world.ts';
 export type Typed = Readonly<Record<string, string>>;
 
 /** `errors`: what the app complained about, by `block_id`; then the modal stays open. */
-export type Submission = Omit<Reaction, 'response'> & { errors: JsonObject | null };
+export type Submission = Omit<AppAnswer, 'response'> & { errors: JsonObject | null };
 
 export type Modals = {
   /** Presses Submit in the top modal of the person. */
   submitView: (input: { user: string; values?: Typed }) => Promise<Submission>;
   closeView: (input: { user: string }) => Promise<void>;
   /** Presses something in the top modal, or in the Home tab when none is open. */
-  pressInView: (input: { user: string; actionId: string; value?: string }) => Promise<Omit<Reaction, 'response'>>;
+  pressInView: (input: { user: string; actionId: string; value?: string }) => Promise<Omit<AppAnswer, 'response'>>;
   /** The person opens the app's Home tab. */
-  openHome: (input: { user: string }) => Promise<Omit<Reaction, 'response'>>;
+  openHome: (input: { user: string }) => Promise<Omit<AppAnswer, 'response'>>;
   modal: (user: string) => View | null;
   home: (user: string) => View | null;
 };
@@ -66,7 +66,7 @@ export function createModals(world: World, outbox: Outbox, now: () => number): M
   };
 }
 
-function withoutResponse(ack: Ack): Omit<Reaction, 'response'> {
+function withoutResponse(ack: Ack): Omit<AppAnswer, 'response'> {
   return { acked: ack.acked, ackMs: ack.ackMs, error: ack.acked ? null : ack.error };
 }
 

@@ -11,7 +11,7 @@ import type { Origin, ResponseUrls } from './response-urls.ts';
 import type { World } from './world.ts';
 
 /** How the app answered to something a person did. */
-export type Reaction = {
+export type AppAnswer = {
   acked: boolean;
   ackMs: number;
   /** What the acknowledgement itself showed to the person; null when it was empty or missing. */
@@ -24,14 +24,14 @@ type Where = { user: string; channel: string };
 
 /** What a person does in a channel. A wrong id is a mistake in the script and throws. */
 export type People = {
-  command: (input: Where & { text: string; command?: string }) => Promise<Reaction>;
+  command: (input: Where & { text: string; command?: string }) => Promise<AppAnswer>;
   /** Presses the button, or picks `value` from the select, that the message really has. */
-  press: (input: Where & { messageTs: string; actionId: string; value?: string }) => Promise<Reaction>;
+  press: (input: Where & { messageTs: string; actionId: string; value?: string }) => Promise<AppAnswer>;
   /** Says something with the bot's name before it. */
-  mention: (input: Where & { text: string; threadTs?: string }) => Promise<Reaction & { ts: string }>;
+  mention: (input: Where & { text: string; threadTs?: string }) => Promise<AppAnswer & { ts: string }>;
   /** Says something that isn't for the bot. */
   say: (input: Where & { text: string; threadTs?: string }) => StoredMessage;
-  messageShortcut: (input: Where & { messageTs: string; callbackId: string }) => Promise<Reaction>;
+  messageShortcut: (input: Where & { messageTs: string; callbackId: string }) => Promise<AppAnswer>;
   deleteMessage: (input: { channel: string; ts: string }) => void;
 };
 
@@ -46,7 +46,7 @@ export function createPeople(world: World, outbox: Outbox, responseUrls: Respons
   }
 
   /** Shows what the acknowledgement said, or Slack's complaint about a missing one. */
-  function react(where: Where, ack: Ack, failure: string): Reaction {
+  function react(where: Where, ack: Ack, failure: string): AppAnswer {
     if (!ack.acked) {
       const text = `${failure} failed with the error "${ack.error}"`;
       ephemerals.add({ ...where, threadTs: null, text, blocks: [], source: 'slack' });
@@ -111,7 +111,7 @@ export function createPeople(world: World, outbox: Outbox, responseUrls: Respons
 }
 
 /** An event is acknowledged without words, and nobody is told when it isn't. */
-function silent(ack: Ack): Reaction {
+function silent(ack: Ack): AppAnswer {
   return { acked: ack.acked, ackMs: ack.ackMs, response: null, error: ack.acked ? null : ack.error };
 }
 

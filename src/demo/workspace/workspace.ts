@@ -12,7 +12,7 @@ import { createModals, type Modals } from './modals.ts';
 import { createOutbox, EVENT_RETRY_DELAYS_MS, type Outbox } from './outbox.ts';
 import { createPeople, type People } from './people.ts';
 import { createRateLimits } from './rate-limits.ts';
-import { type RenderOptions, renderThread } from './render/thread.ts';
+import { type RenderOptions, renderEphemeral, renderThread } from './render/thread.ts';
 import { createResponseUrls } from './response-urls.ts';
 import { listen, serveRequests } from './server.ts';
 import { createSocketHub, type DisconnectReason, type SocketHub } from './sockets.ts';
@@ -57,6 +57,7 @@ export type Workspace = People &
     ephemerals: (user: string) => readonly EphemeralMessage[];
     /** The thread as plain text for a terminal, as a person in Slack sees it. */
     renderThread: (channel: string, rootTs: string, options?: RenderOptions) => string;
+    renderEphemeral: (message: EphemeralMessage, options?: RenderOptions) => string;
     /** Calls back whenever a message is posted, edited or deleted; returns the way to stop it. */
     watch: (listener: (change: MessageChange) => void) => () => void;
     /** Every HTTP call of the app, in the order of the answers. */
@@ -153,7 +154,7 @@ function deliverBy(
 
 function inspect(
   world: World,
-): Pick<Workspace, 'messages' | 'thread' | 'everPosted' | 'ephemerals' | 'renderThread' | 'watch'> {
+): Pick<Workspace, 'messages' | 'thread' | 'everPosted' | 'ephemerals' | 'renderThread' | 'renderEphemeral' | 'watch'> {
   const { messages, ephemerals } = world;
 
   function thread(channel: string, rootTs: string): readonly StoredMessage[] {
@@ -168,6 +169,7 @@ function inspect(
     ephemerals: ephemerals.of,
     renderThread: (channel, rootTs, options) =>
       renderThread(channel, thread(channel, rootTs), world.directory, options),
+    renderEphemeral: (message, options) => renderEphemeral(message, world.directory, options),
     watch: messages.watch,
   };
 }

@@ -1,16 +1,18 @@
 /** Lines of a given width: measuring, wrapping, columns and tables. Widths are terminal cells. */
 
 const ANSI_SEQUENCE = new RegExp(`${String.fromCodePoint(27)}\\[\\d+m`, 'g');
-const ZERO_WIDTH = /^(?:\p{Mark}|\p{Variation_Selector}|\p{Cf})$/u;
+const ZERO_WIDTH = /^[\p{Mark}\p{Cf}]+$/u;
+/** Emoji, and the scripts whose letters take two cells. U+FE0F asks for the emoji form of a sign. */
 const WIDE =
-  /^[\p{Emoji_Presentation}\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]$/u;
+  /\p{Emoji_Presentation}|\u{fe0f}|\p{Script=Han}|\p{Script=Hiragana}|\p{Script=Katakana}|\p{Script=Hangul}/u;
+const GRAPHEMES = new Intl.Segmenter('en', { granularity: 'grapheme' });
 
 /** How many cells the text takes. */
 export function widthOf(text: string): number {
   let width = 0;
-  for (const character of text.replace(ANSI_SEQUENCE, '')) {
-    if (ZERO_WIDTH.test(character)) continue;
-    width += WIDE.test(character) ? 2 : 1;
+  for (const { segment } of GRAPHEMES.segment(text.replace(ANSI_SEQUENCE, ''))) {
+    if (ZERO_WIDTH.test(segment)) continue;
+    width += WIDE.test(segment) ? 2 : 1;
   }
   return width;
 }
@@ -26,8 +28,8 @@ export function padStart(text: string, width: number): string {
 /** Breaks a line between words; its own indentation and bullet are kept for what follows. A longer word stays whole. */
 export function wrap(line: string, width: number): readonly string[] {
   if (widthOf(line) <= width) return [line];
-  const hanging = /^\s*(?:[•◦▪│]|\d+\.)?\s*/u.exec(line)?.[0] ?? '';
-  const indent = hanging.includes('│') ? hanging : ' '.repeat(widthOf(hanging));
+  const hanging = /^\s*(?:[•◦▪▎]|\d+\.)?\s*/u.exec(line)?.[0] ?? '';
+  const indent = hanging.includes('▎') ? hanging : ' '.repeat(widthOf(hanging));
   const lines: string[] = [];
   let current = hanging;
   let isEmpty = true;

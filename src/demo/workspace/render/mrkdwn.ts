@@ -57,7 +57,7 @@ function styledLine(line: string, viewer: Viewer): string {
     const marked = marks(span, style);
     return named(unescape(marked.replace(/<([^<>\n]+)>/g, (_, token: string) => resolve(token, viewer))));
   });
-  return `${quote === undefined ? '' : '│ '}${spans.join('')}`;
+  return `${quote === undefined ? '' : '▎ '}${spans.join('')}`;
 }
 
 /** `*bold*`, `_italic_` and `~struck~` at the edges of words. */
@@ -68,9 +68,10 @@ function marks(text: string, style: Style): string {
     .replace(mark('~'), (_, before: string, inner: string) => before + style.strike(inner));
 }
 
-function mark(character: string): RegExp {
-  const c = `\\${character}`;
-  return new RegExp(`(^|[^\\p{L}\\p{N}${c}<])${c}(\\S|\\S[^${c}\\n]*?\\S)${c}(?![\\p{L}\\p{N}${c}])`, 'gu');
+function mark(character: '*' | '_' | '~'): RegExp {
+  const edge = `[^\\p{L}\\p{N}${character}<]`;
+  const inner = `[^\\s${character}](?:[^${character}\\n]*[^\\s${character}])?`;
+  return new RegExp(`(^|${edge})[${character}](${inner})[${character}](?![\\p{L}\\p{N}${character}])`, 'gu');
 }
 
 /** What stands in `<…>`: a person, channel, group, date, or link. */

@@ -17,7 +17,7 @@ function elementLines(element: JsonObject, viewer: Viewer): readonly string[] {
     case 'rich_text_quote':
       return spans(element, viewer)
         .split('\n')
-        .map((line) => `│ ${line}`);
+        .map((line) => `▎ ${line}`);
     case 'rich_text_preformatted':
       return spans(element, viewer)
         .split('\n')
