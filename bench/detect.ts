@@ -1,6 +1,7 @@
 /**
- * How well and how fast the detection core answers: `bench/detect.ts [LABELLED.json] [--seeds N] [--wrong]`.
- * On a labelled set (argument or MEMTRIAGE_DETECT) and on fresh seeded series, with peers in the same run.
+ * How well and how fast the detection core answers: `bench/detect.ts [LABELLED.json]`, with peers in the same run.
+ * On a labelled set (argument or MEMTRIAGE_DETECT) and on fresh seeded series. `--seeds N` a family (default 35: 910
+ * healthy, 980 leaking), `--first` seed, `--wrong` lists what went wrong, `--online N` seeds a family through time.
  */
 import { parseArgs } from 'node:util';
 import { analyzeSeries } from '../src/analysis/analyze-series.ts';
@@ -10,17 +11,23 @@ import { settingsFrom } from '../src/analysis/settings.ts';
 import { FAMILIES } from './detect/families.ts';
 import { generateCase, type LabelledCase } from './detect/generate.ts';
 import { readLabelled } from './detect/labelled.ts';
+import { renderOnline, scoreOnline } from './detect/online.ts';
+import { PEERS } from './detect/peers.ts';
 import { type Answer, renderScore, score } from './detect/score.ts';
+import { printSpeed } from './detect/speed.ts';
 
 const { values, positionals } = parseArgs({
   options: {
     seeds: { type: 'string', default: '35' },
-    first: { type: 'string', default: '1' },
+    first: { type: 'string', default: '100001' },
+    online: { type: 'string', default: '4' },
     wrong: { type: 'boolean', default: false },
   },
   allowPositionals: true,
 });
 const settings = settingsFrom({ ...DEFAULT_POLICY, critical: { ...DEFAULT_POLICY.critical, withinSeconds: 6 * 3600 } });
+
+const detectors: Readonly<Record<string, (seriesCase: SeriesCase) => Answer>> = { memtriage: ours, ...PEERS };
 
 function ours(seriesCase: SeriesCase): Answer {
   const analysis = analyzeSeries(seriesCase, settings);
@@ -35,21 +42,38 @@ function ours(seriesCase: SeriesCase): Answer {
 }
 
 function report(title: string, cases: readonly LabelledCase[]): void {
-  const began = performance.now();
-  const result = score(
-    cases,
-    cases.map(({ seriesCase }) => ours(seriesCase)),
-  );
-  const each = (performance.now() - began) / cases.length;
-  console.log(renderScore(`${title} (${cases.length})`, result), ` ${each.toFixed(1)} ms a case`);
-  if (values.wrong) for (const line of result.wrong) console.log('   ', line);
+  console.log(`\n${title}: ${cases.length} cases, judged at their end`);
+  for (const [name, detect] of Object.entries(detectors)) {
+    const result = score(
+      cases,
+      cases.map(({ seriesCase }) => detect(seriesCase)),
+    );
+    console.log(renderScore(name, result));
+    if (values.wrong && name === 'memtriage') for (const line of result.wrong) console.log('   ', line);
+  }
 }
 
-const labelled = positionals[0] ?? process.env.MEMTRIAGE_DETECT;
-if (labelled !== undefined) report('labelled', readLabelled(labelled));
-const seeds = Number(values.seeds);
-const first = Number(values.first);
-if (seeds > 0) {
-  const fresh = FAMILIES.flatMap((family) => Array.from({ length: seeds }, (_, i) => generateCase(family, first + i)));
-  report('fresh', fresh);
+function reportOnline(title: string, cases: readonly LabelledCase[]): void {
+  console.log(`\n${title}: ${cases.length} cases, judged through time`);
+  for (const [name, detect] of Object.entries(detectors)) {
+    const result = scoreOnline(cases, (seriesCase) => detect(seriesCase).leaking === true);
+    console.log(renderOnline(name, result));
+    if (values.wrong && name === 'memtriage') console.log('   ', result.alarmed.join(', '));
+  }
 }
+
+function fresh(seeds: number): LabelledCase[] {
+  const first = Number(values.first);
+  return FAMILIES.flatMap((family) => Array.from({ length: seeds }, (_, i) => generateCase(family, first + i)));
+}
+
+const file = positionals[0] ?? process.env.MEMTRIAGE_DETECT;
+const labelled = file === undefined ? [] : readLabelled(file);
+if (labelled.length > 0) report('Labelled set', labelled);
+if (Number(values.seeds) > 0) report('Fresh synthetic series', fresh(Number(values.seeds)));
+if (Number(values.online) > 0) {
+  if (labelled.length > 0) reportOnline('Labelled set', labelled);
+  reportOnline('Fresh synthetic series', fresh(Number(values.online)));
+}
+console.log('\nSpeed, one core');
+printSpeed(settings);
