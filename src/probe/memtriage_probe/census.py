@@ -31,12 +31,16 @@ class _Look:
         self.taken_at = time.monotonic()
 
 
-def take(since, pause):
-    """A census; with the token of an earlier one, also what grew since. `since: null` in the reply: it has expired."""
+def take(since):
+    """Steps towards a census; with the token of an earlier one, also what grew since. `since: null` in the reply: it has expired."""
     began, cpu_began = time.perf_counter(), time.thread_time()
-    walk = Walk(pause).run()
+    walk = Walk()
+    yield from walk.run()
     earlier = stored_looks.find(since) if since else None
-    rows = _grown_rows(walk, earlier, pause) if earlier else [_row(found) for found in _longest(walk)]
+    if earlier:
+        rows = yield from _grown_rows(walk, earlier)
+    else:
+        rows = [_row(found) for found in _longest(walk)]
     token = "%d.%d" % (os.getpid(), _next_number())
     stored_looks.keep(token, _Look(walk))
     return {
@@ -74,7 +78,7 @@ def _row(found, length_diff=None, oldest_kept=None):
     }
 
 
-def _grown_rows(walk, earlier, pause):
+def _grown_rows(walk, earlier):
     compared = [(found,) + _compare(found, earlier) for found in walk.found.values()]
     grown = sorted((entry for entry in compared if (entry[1] or 0) > 0), key=lambda entry: -entry[1])[:GROWN_ROWS]
     listed = {id(entry[0]) for entry in grown}
@@ -82,9 +86,8 @@ def _grown_rows(walk, earlier, pause):
     rows = []
     for found, diff, kept in grown + [entry for entry in compared if id(entry[0]) in longest]:
         row = _row(found, diff, kept)
-        row.update(evidence.describe(found, pause))
+        row.update((yield from evidence.describe(found)))
         rows.append(row)
-        pause()
     return rows
 
 

@@ -50,11 +50,18 @@ class Door:
         finally:
             caller.close()
 
-    def accept(self):
-        """The next client, or None when it has gone again."""
+    def wait(self, seconds):
+        """The next client within `seconds` (None: however long it takes), or None.
+
+        accept() holds on to the socket while it waits. poll() looks the descriptor up again and would wait on whatever
+        the service has put in its place.
+        """
+        whole, rest = (0, 0) if seconds is None else divmod(int(max(seconds, 0.0001) * 1_000_000), 1_000_000)
+        limit = b"".join(part.to_bytes(8, sys.byteorder) for part in (whole, rest))  # a struct timeval
+        self.socket.setsockopt(_socket.SOL_SOCKET, _socket.SO_RCVTIMEO, limit)
         try:
             descriptor, _ = self.socket._accept()
-        except OSError:
+        except OSError:  # the time is up, or the client has gone again
             return None
         return _socket.socket(fileno=descriptor)
 
@@ -109,7 +116,6 @@ def _bind(path):
             pass
         listener.bind(path)
         listener.listen(8)
-        listener.setblocking(False)
         return listener
     except BaseException:
         listener.close()

@@ -3,11 +3,13 @@
 import gc
 import itertools
 import sys
+import time
 import types
 from functools import partial
 
 from . import shapes
 from .shapes import CALLABLES, LRU_CACHE, shape_of
+from .walk import REST_SECONDS, SLICE_SECONDS
 
 NEWEST = 32
 OLDEST = 8
@@ -47,13 +49,13 @@ def newest_entries(found):
         return []
 
 
-def describe(found, pause):
-    """The row of evidence of one container."""
+def describe(found):
+    """Steps towards the row of evidence of one container."""
     entries = newest_entries(found)
     if not entries:
         own = 1.0 if found.shape.base is bytearray else None
         return {"bytesPerEntry": own, "largeBytesPerEntry": own, "callableRatio": None, "cyclicRatio": None}
-    small, large = _bytes_of(entries, found, pause)
+    small, large = yield from _bytes_of(entries, found)
     table = _table_bytes(found) / found.length if found.length else 0.0
     values = [value for _, value in entries]
     cyclic = [_reaches_itself(value, found.thing) for value in values[:OLDEST]]
@@ -85,10 +87,11 @@ def _table_bytes(found):
     return shapes.size_of(found.thing, found.shape)
 
 
-def _bytes_of(entries, found, pause):
+def _bytes_of(entries, found):
     """(small, large) bytes of all that the entries hold, each object counted once: what they share is spread over them."""
     seen = {id(found.thing)}
     small = large = 0
+    began = time.perf_counter()
     for key, value in entries:
         open_ends = [thing for thing in (key, value) if thing is not None]
         for _ in range(MOST_OF_ONE):
@@ -106,7 +109,9 @@ def _bytes_of(entries, found, pause):
                 small += size
             if shape.has_gc:
                 open_ends.extend(gc.get_referents(thing))
-        pause()
+        if time.perf_counter() - began >= SLICE_SECONDS:
+            yield REST_SECONDS
+            began = time.perf_counter()
     return small, large
 
 

@@ -3,9 +3,9 @@
 The mappings (/proc/<pid>/smaps) are read by the collector, outside the GIL; both together make the ledger.
 """
 
+import _tracemalloc
 import ctypes
 import re
-import sys
 
 _libc = ctypes.CDLL(None)
 
@@ -126,9 +126,8 @@ def _with_own_allocator(write_stats, stream):
 
 
 def _is_tracing():
-    tracer = sys.modules.get("_tracemalloc")
-    return tracer is not None and tracer.is_tracing()
+    return _tracemalloc.is_tracing()
 
 
 def _tracing_bytes():
-    return sys.modules["_tracemalloc"].get_tracemalloc_memory() if _is_tracing() else 0
+    return _tracemalloc.get_tracemalloc_memory() if _is_tracing() else 0

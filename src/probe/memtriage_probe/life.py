@@ -8,7 +8,7 @@ child opens a socket of its own.
 import _signal
 import os
 
-from . import gc_watch
+from . import fork_warning, gc_watch
 from .door import Closed, Door
 from .originals import allocate_lock, get_ident, sleep, start_new_thread
 
@@ -112,6 +112,7 @@ def _run(life):
         from .server import Server
 
         life.thread = get_ident()
+        fork_warning.speak_again()
         if life.server is None:
             life.server = Server(life)
         life.server.serve()
@@ -130,6 +131,8 @@ def _before_fork():
             _life.door.knock()
             _wait_until(lambda: not _life.alive, PARK_SECONDS)
             _wait_until(lambda: _thread_count() < threads, EXIT_SECONDS)
+            if _thread_count() == 1:
+                fork_warning.silence()
     except Exception:
         pass
 

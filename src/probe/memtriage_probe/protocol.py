@@ -4,10 +4,10 @@ import json
 import os
 import sys
 import time
+import types
 
 from . import gc_watch
 from .door import start_ticks
-from .server import Interrupted
 
 PROTOCOL = 1
 
@@ -25,16 +25,15 @@ def refusal(code, why):
     return _line({"protocol": PROTOCOL, "ok": False, "code": code, "why": why})
 
 
-def answer(line, life, pause):
-    """The reply to one request line. Only Interrupted goes through to the caller."""
+def answer(line, life):
+    """Steps towards the reply to one request line: yields seconds to rest, returns the reply. Never raises."""
     began = time.perf_counter()
     try:
         verb, arguments = _parse(line)
-        result = verb(arguments, life, pause)
-        reply = {"protocol": PROTOCOL, "ok": True, "seconds": time.perf_counter() - began, "result": result}
-        return _line(reply)
-    except Interrupted:
-        raise
+        result = verb(arguments, life)
+        if type(result) is types.GeneratorType:
+            result = yield from result
+        return _line({"protocol": PROTOCOL, "ok": True, "seconds": time.perf_counter() - began, "result": result})
     except Refused as refused:
         return refusal(refused.code, refused.why)
     except Exception as error:  # the type only: a message may hold a value of the service
@@ -66,7 +65,7 @@ def _line(reply):
     return json.dumps(reply, separators=(",", ":")).encode("ascii") + b"\n"
 
 
-def _ping(_arguments, life, _pause):
+def _ping(_arguments, life):
     return {
         "pid": os.getpid(),
         "startTicks": start_ticks(),
@@ -77,13 +76,13 @@ def _ping(_arguments, life, _pause):
     }
 
 
-def _layers(_arguments, _life, _pause):
+def _layers(_arguments, _life):
     from . import layers
 
     return layers.read()
 
 
-def _runtime(_arguments, _life, _pause):
+def _runtime(_arguments, _life):
     return {
         "gc": gc_watch.figures(),
         "allocatedBlocks": sys.getallocatedblocks(),
@@ -91,16 +90,16 @@ def _runtime(_arguments, _life, _pause):
     }
 
 
-def _census(arguments, _life, pause):
+def _census(arguments, _life):
     from . import census
 
     since = arguments.get("since")
     if since is not None and type(since) is not str:
         raise Refused("bad-request", "`since` is the token of an earlier census")
-    return census.take(since, pause)
+    return census.take(since)
 
 
-def _types(_arguments, _life, _pause):
+def _types(_arguments, _life):
     from . import type_counts
 
     return type_counts.count()

@@ -16,30 +16,63 @@ POLLIN = 1
 MOST_FAILURES = 20
 
 
-class Interrupted(Exception):
-    """The look must end now: the process is about to fork."""
-
-
 class _Client:
     def __init__(self, connection):
         self.connection = connection
         self.received = b""
         self.deadline = time.monotonic() + READ_SECONDS
+        self._inode = os.fstat(connection.fileno()).st_ino
         connection.setblocking(False)
+
+    def receive(self):
+        """What has come; empty when the client or its descriptor is gone."""
+        try:
+            return self.connection.recv(LONGEST_REQUEST + 1) if self._is_ours() else b""
+        except OSError:
+            return b""
+
+    def send(self, reply):
+        try:
+            if self._is_ours():
+                self.connection.settimeout(SEND_SECONDS)
+                self.connection.sendall(reply)
+        except OSError:  # the client hung up, or does not read
+            pass
+        finally:
+            self.close()
+
+    def close(self):
+        """Closes the descriptor, unless the service has closed it before and it is another's now."""
+        if self._is_ours():
+            self.connection.close()
+        else:
+            self.connection.detach()
+
+    def _is_ours(self):
+        try:
+            return os.fstat(self.connection.fileno()).st_ino == self._inode
+        except OSError:
+            return False
 
 
 class Server:
+    """A look is a generator that gives way with `yield seconds` after each slice: so its thread can be parked for a fork
+    and another one go on with it, and others can be told `busy` meanwhile."""
+
     def __init__(self, life):
         self._life = life
         self._clients = {}
-        self._running = False
+        self._job = None
+        self._rest = 0.0
 
     def serve(self):
         """Answers until the process forks or the door can't be kept open."""
         failures = 0
         while failures < MOST_FAILURES and not self._life.leaves():
             try:
-                self._turn(self._idle_seconds())
+                self._turn(self._idle_seconds() if self._job is None else self._rest)
+                if self._job is not None and not self._life.forking:
+                    self._go_on()
                 failures = 0
             except Exception:
                 failures += 1
@@ -47,16 +80,12 @@ class Server:
         if failures:
             self._life.alive = False
 
-    def pause(self, seconds=0.0):
-        """Called by a long look after each slice: gives way to the service, tells others `busy`, or ends the look."""
-        if self._life.forking:
-            raise Interrupted
-        self._turn(seconds)
-        if self._life.forking:
-            raise Interrupted
-
     def abandon(self):
-        """In a forked child: lets go of the parent's clients."""
+        """In a forked child: lets go of the parent's clients and of a look that was under way there."""
+        job, self._job = self._job, None
+        if job is not None:
+            job[1].close()
+            job[0].close()
         self._drop_all()
 
     def _idle_seconds(self):
@@ -68,18 +97,25 @@ class Server:
         door = self._life.door
         if not door.is_ours():
             door = self._reopen(door)
+        if not self._clients and self._job is None:
+            connection = door.wait(seconds)
+            if not door.is_ours():
+                self._reopen(door)
+            if connection is not None:
+                self._let_in(connection)
+            return
         waiting = poll()
         waiting.register(door.socket.fileno(), POLLIN)
         for descriptor in self._clients:
             waiting.register(descriptor, POLLIN)
         ready = waiting.poll(None if seconds is None else int(seconds * 1000 + 0.999))
-        if not door.is_ours():
-            return
         for descriptor, _ in ready:
-            if descriptor == door.socket.fileno():
-                self._let_in(door)
-            elif descriptor in self._clients:
+            if descriptor in self._clients:
                 self._read(descriptor, self._clients[descriptor])
+            elif door.is_ours():
+                connection = door.wait(0.001)
+                if connection is not None:
+                    self._let_in(connection)
         self._end_the_slow()
 
     def _reopen(self, door):
@@ -88,10 +124,7 @@ class Server:
         self._life.door = Door(self._life.directory)
         return self._life.door
 
-    def _let_in(self, door):
-        connection = door.accept()
-        if connection is None:
-            return
+    def _let_in(self, connection):
         client = _Client(connection)
         if not peer_is_allowed(connection):
             self._refuse(client, "forbidden", "only the process's own user and root may ask")
@@ -101,12 +134,7 @@ class Server:
             self._clients[connection.fileno()] = client
 
     def _read(self, descriptor, client):
-        try:
-            received = client.connection.recv(LONGEST_REQUEST + 1)
-        except BlockingIOError:
-            return
-        except OSError:
-            received = b""
+        received = client.receive()
         client.received += received
         line, newline, _ = client.received.partition(b"\n")
         if newline and len(line) <= LONGEST_REQUEST:
@@ -119,36 +147,34 @@ class Server:
             del self._clients[descriptor]
             if client.received:
                 self._refuse(client, "bad-request", "the request ended before its newline")
-            client.connection.close()
+            else:
+                client.close()
 
     def _answer(self, client, line):
         from . import protocol
 
-        if self._running:
+        if self._job is not None:
             self._refuse(client, "busy", "another look is under way")
             return
-        self._running = True
+        self._job = (client, protocol.answer(line, self._life))
+        self._rest = 0.0
+
+    def _go_on(self):
+        client, steps = self._job
         try:
-            reply = protocol.answer(line, self._life, self.pause)
-        except Interrupted:
-            reply = protocol.refusal("interrupted", "the process forked during the look: ask again")
-        finally:
-            self._running = False
-        self._send(client, reply)
+            self._rest = next(steps)
+        except StopIteration as end:
+            self._job = None
+            client.send(end.value)
+        except BaseException:
+            self._job = None
+            client.close()
+            raise
 
     def _refuse(self, client, code, why):
         from . import protocol
 
-        self._send(client, protocol.refusal(code, why))
-
-    def _send(self, client, reply):
-        try:
-            client.connection.settimeout(SEND_SECONDS)
-            client.connection.sendall(reply)
-        except OSError:  # the client hung up, or does not read
-            pass
-        finally:
-            client.connection.close()
+        client.send(protocol.refusal(code, why))
 
     def _end_the_slow(self):
         now = time.monotonic()
@@ -160,9 +186,6 @@ class Server:
     def _drop_all(self):
         clients, self._clients = self._clients, {}
         for client in clients.values():
-            try:
-                client.connection.close()
-            except OSError:
-                pass
+            client.close()
 
 

@@ -45,14 +45,13 @@ class Found:
 
 
 class Walk:
-    """One walk. `found`: id -> Found. `pause` is called between slices and may end the walk by raising."""
+    """One walk. `found`: id -> Found. `run()` yields the seconds to rest after each slice."""
 
-    def __init__(self, pause):
+    def __init__(self):
         self.found = {}
         self.nodes = 0
         self.is_complete = True
         self.longest_slice = 0.0
-        self._pause = pause
         self._queue = deque()
         self._seen = set()
 
@@ -62,8 +61,7 @@ class Walk:
             for name, namespace, _ in group:
                 self._seen.add(id(namespace))
                 self._queue.append((name, namespace, 0, False, namespace))
-            self._drain()
-        return self
+            yield from self._drain()
 
     def _drain(self):
         began = time.perf_counter()
@@ -73,7 +71,7 @@ class Walk:
                 now = time.perf_counter()
                 if now - began >= SLICE_SECONDS:
                     self.longest_slice = max(self.longest_slice, now - began)
-                    self._pause(REST_SECONDS)
+                    yield REST_SECONDS
                     began = time.perf_counter()
                 if self.nodes > MOST_NODES:
                     self.is_complete = False
