@@ -7,6 +7,5 @@ export default defineConfig({
     hookTimeout: 60_000,
     // Two cores: more workers than that only make real processes wait for each other.
     maxWorkers: 2,
-    globalSetup: [],
   },
 });

@@ -1,6 +1,8 @@
+import type { Redis } from 'ioredis';
 import { createSnapshotTaker } from '../adapters/bullmq/snapshot-queue-taker.ts';
 import { createTriageQueue, startTriageWorker } from '../adapters/bullmq/triage-queue.ts';
 import { createWatchSchedule, startWatchWorker } from '../adapters/bullmq/watch-queue.ts';
+import { startBotServer } from '../adapters/http/bot-server.ts';
 import { createBaselineStore } from '../adapters/redis/baseline-store.ts';
 import { isSiteAlive } from '../adapters/redis/heartbeat.ts';
 import { createIncidentBook, type RedisIncidentBook } from '../adapters/redis/incident-book.ts';
@@ -8,7 +10,9 @@ import { createOutbox } from '../adapters/slack/outbox.ts';
 import { startOutboxWorker } from '../adapters/slack/outbox-worker.ts';
 import { startSlackApp } from '../adapters/slack/slack-app.ts';
 import { createSlackWeb } from '../adapters/slack/slack-web.ts';
-import { CommandError, EXIT_CONFIG, EXIT_USAGE } from '../errors.ts';
+import { CommandError, EXIT_CONFIG, EXIT_USAGE, messageOf } from '../errors.ts';
+import { Report } from '../report/report.ts';
+import { renderReportHtml } from '../report/report-html.ts';
 import type { Ports } from '../triage/ports.ts';
 import { watchService } from '../watch/watch.ts';
 import { createDesk } from './desk.ts';
@@ -23,9 +27,12 @@ export async function botCommand(args: readonly string[]): Promise<number> {
     throw new CommandError(EXIT_USAGE, '`memtriage bot` takes no arguments', 'See `memtriage help`.');
   const world = await openWorld(signalOfStop());
   try {
-    await startBot(world);
-    world.logger.info({ redis: world.redis.describe(), services: world.config.services.size }, 'the bot is up');
-    await aborted(world.signal);
+    const bot = await startBot(world);
+    world.logger.info(
+      { redis: world.redis.describe(), services: world.config.services.size, port: bot.port },
+      'the bot is up',
+    );
+    await Promise.race([aborted(world.signal), bot.refusedBySlack]);
     world.logger.info('stopping');
   } finally {
     for (const failure of await world.closers.closeAll()) world.logger.error(failure, 'did not close in order');
@@ -33,16 +40,22 @@ export async function botCommand(args: readonly string[]): Promise<number> {
   return 0;
 }
 
-async function startBot(world: World): Promise<void> {
+type Bot = {
+  port: number;
+  /** Rejects when Slack will not have us any more: a supervisor must see that, not a bot that hears nothing. */
+  refusedBySlack: Promise<never>;
+};
+
+async function startBot(world: World): Promise<Bot> {
   const { config, logger, redis, signal, closers } = world;
-  const { botToken, appToken, signingSecret, port, slackApiUrl } = slackSettings(world);
+  const slack = slackSettings(world);
   const runbooks = await loadRunbooks(config.runbooks);
   const connection = redis.command();
   const { prefix } = redis;
 
   const incidents = createIncidentBook(connection, prefix, Date.now);
   const baselines = createBaselineStore({ redis: connection, prefix });
-  const web = createSlackWeb({ botToken, slackApiUrl, logger });
+  const web = createSlackWeb({ ...slack, logger });
   const outbox = createOutbox({ redis: connection, connection, prefix, web, logger });
   closers.add('outbox', outbox.close);
   const snapshots = createSnapshotTaker({
@@ -84,8 +97,33 @@ async function startBot(world: World): Promise<void> {
   closers.add('triage queue', queue.close);
   await queueOrphans(incidents, queue.add);
   const desk = createDesk({ world, incidents, baselines, queue, outbox });
-  const app = await startSlackApp({ botToken, appToken, signingSecret, port, slackApiUrl, desk, web, logger, signal });
+  let onRefused: (error: CommandError) => void = () => {};
+  const refusedBySlack = new Promise<never>((_resolve, reject) => {
+    onRefused = reject;
+  });
+  refusedBySlack.catch(() => {});
+  const app = await startSlackApp({ ...slack, port: null, desk, web, logger, signal, onRefused });
   closers.add('slack', app.close);
+  const server = await startBotServer({
+    port: world.environment.port,
+    token: world.environment.webhookToken?.reveal() ?? null,
+    slack: app.requestListener,
+    whatIsMissing: () => whatIsMissing(connection),
+    findReport: (id) => findReport(id, incidents),
+    onError: (err) => logger.error({ err }, 'a request could not be answered'),
+  });
+  closers.add('http', server.close);
+  return { port: server.port, refusedBySlack };
+}
+
+async function whatIsMissing(redis: Redis): Promise<readonly string[]> {
+  const answer = await redis.ping().catch(messageOf);
+  return answer === 'PONG' ? [] : [`Redis does not answer: ${answer}`];
+}
+
+async function findReport(id: string, incidents: RedisIncidentBook): Promise<{ json: string; html: string } | null> {
+  const json = await incidents.reportJson(id);
+  return json === null ? null : { json, html: renderReportHtml(Report.parse(JSON.parse(json))) };
 }
 
 /** Incidents whose bot died between storing the incident and queueing its job. */
@@ -123,7 +161,7 @@ async function startWatching(world: World, ports: Parameters<typeof watchService
 }
 
 function slackSettings({ environment }: World) {
-  const { slackBotToken, slackAppToken, slackSigningSecret, port, slackApiUrl } = environment;
+  const { slackBotToken, slackAppToken, slackSigningSecret, slackApiUrl } = environment;
   if (slackBotToken === null || (slackAppToken === null && slackSigningSecret === null)) {
     throw new CommandError(
       EXIT_CONFIG,
@@ -135,7 +173,6 @@ function slackSettings({ environment }: World) {
     botToken: slackBotToken.reveal(),
     appToken: slackAppToken?.reveal() ?? null,
     signingSecret: slackSigningSecret?.reveal() ?? null,
-    port,
     slackApiUrl,
   };
 }

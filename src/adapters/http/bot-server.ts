@@ -1,0 +1,94 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
+import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http';
+
+export type BotServerOptions = {
+  /** 0: a free one. */
+  port: number;
+  /** Bearer token of everything that shows data; null: such paths answer 401 to everybody. */
+  token: string | null;
+  /** What is not ready, as plain sentences; empty: ready. */
+  whatIsMissing: () => Promise<readonly string[]>;
+  /** The stored report as JSON text and as a page; null when there is none. */
+  findReport: (incidentId: string) => Promise<{ json: string; html: string } | null>;
+  /** Slack's requests in HTTP mode; null in Socket Mode. */
+  slack: RequestListener | null;
+  onError: (error: unknown) => void;
+};
+
+export type BotServer = { port: number; close(): Promise<void> };
+
+/** A request that is not read to its end by then is cut: a slow sender must not hold a connection for ever. */
+const REQUEST_TIMEOUT_MS = 10_000;
+
+const INCIDENT_PATH = /^\/incidents\/(M-\d{1,15})(\.json)?$/;
+
+/** The bot's HTTP surface: health for supervisors, reports for those with the token, Slack's requests in HTTP mode. */
+export async function startBotServer(options: BotServerOptions): Promise<BotServer> {
+  const server = createServer((request, response) => {
+    route(request, response, options).catch((error: unknown) => {
+      options.onError(error);
+      if (!response.headersSent) answer(response, 503, 'something that is needed does not answer\n');
+      else response.destroy();
+    });
+  });
+  server.requestTimeout = REQUEST_TIMEOUT_MS;
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(options.port, resolve);
+  });
+  const address = server.address();
+  return {
+    port: typeof address === 'object' && address !== null ? address.port : options.port,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeIdleConnections();
+      }),
+  };
+}
+
+async function route(request: IncomingMessage, response: ServerResponse, options: BotServerOptions): Promise<void> {
+  const { pathname } = new URL(request.url ?? '/', 'http://bot');
+  if (pathname === '/slack/events' && options.slack !== null) {
+    options.slack(request, response);
+    return;
+  }
+  if (request.method !== 'GET') return answer(response, 404, 'not found\n');
+  if (pathname === '/healthz') return answer(response, 200, 'ok\n');
+  if (pathname === '/readyz') return await answerReadiness(response, options);
+  const [, incidentId, json] = INCIDENT_PATH.exec(pathname) ?? [];
+  if (incidentId === undefined) return answer(response, 404, 'not found\n');
+  if (!isAllowed(request, options.token)) return answer(response, 401, 'a bearer token is needed\n');
+  const report = await options.findReport(incidentId);
+  if (report === null) return answer(response, 404, `no report of ${incidentId}\n`);
+  if (json === undefined) return answer(response, 200, report.html, 'text/html; charset=utf-8');
+  answer(response, 200, report.json, 'application/json');
+}
+
+async function answerReadiness(response: ServerResponse, { whatIsMissing }: BotServerOptions): Promise<void> {
+  const missing = await whatIsMissing();
+  if (missing.length === 0) answer(response, 200, 'ready\n');
+  else answer(response, 503, `${missing.join('\n')}\n`);
+}
+
+/** In constant time, whatever the length of what was sent. */
+function isAllowed(request: IncomingMessage, token: string | null): boolean {
+  const sent = /^Bearer (.+)$/.exec(request.headers.authorization ?? '')?.[1];
+  if (token === null || sent === undefined) return false;
+  return timingSafeEqual(digest(sent), digest(token));
+}
+
+function digest(text: string): Buffer {
+  return createHash('sha256').update(text).digest();
+}
+
+function answer(response: ServerResponse, status: number, body: string, type = 'text/plain; charset=utf-8'): void {
+  response.writeHead(status, {
+    'content-type': type,
+    'content-length': Buffer.byteLength(body),
+    'cache-control': 'no-store',
+    'x-content-type-options': 'nosniff',
+    'content-security-policy': "default-src 'none'; style-src 'unsafe-inline'",
+  });
+  response.end(body);
+}
