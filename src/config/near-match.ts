@@ -4,7 +4,7 @@
  */
 export function nearMatches(word: string, candidates: readonly string[]): string[] {
   const wanted = word.toLowerCase();
-  const allowed = Math.max(1, Math.floor(wanted.length / 3));
+  const allowed = Math.max(1, Math.floor((wanted.length + 1) / 3));
   return candidates
     .map((candidate) => ({ candidate, distance: distanceTo(wanted, candidate.toLowerCase()) }))
     .filter(({ distance }) => distance <= allowed)
