@@ -74,6 +74,15 @@ describe('messages', () => {
     });
   });
 
+  it('refuses blocks that are too long together, though each is within its limit', async () => {
+    const blocks = (count: number) =>
+      Array.from({ length: count }, () => ({ type: 'section', text: { type: 'mrkdwn', text: 'x'.repeat(3000) } }));
+    const post = (count: number) =>
+      errorOf(client.apiCall('chat.postMessage', { channel: 'C0PAY', text: 'x', blocks: blocks(count) }));
+
+    expect([await post(4), await post(5)]).toEqual(['ok', 'msg_blocks_too_long']);
+  });
+
   it('takes only the tokens it handed out, each where it belongs', async () => {
     expect({
       wrong: await errorOf(connect('xoxb-wrong').auth.test()),

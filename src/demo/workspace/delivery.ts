@@ -19,5 +19,14 @@ export type Ack =
       mayRetry: boolean;
     };
 
+/** No connection of the app is open. */
+export const NOT_THERE: Extract<Ack, { acked: false }> = {
+  acked: false,
+  ackMs: 0,
+  error: 'dispatch_failed',
+  reason: 'connection_failed',
+  mayRetry: true,
+};
+
 /** Brings an envelope to the app, over Socket Mode or HTTP. */
 export type Deliver = (envelope: Envelope, retry: Retry | null) => Promise<Ack>;

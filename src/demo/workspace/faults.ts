@@ -16,7 +16,7 @@ export type FaultKind =
  * Which calls fail, and how often. `method` is a Web API method, `response_url` or `upload`; all when absent.
  * Bounded by `times` (default: 1, or no bound where `when` decides).
  */
-export type FaultRule = FaultKind & {
+type FaultRule = FaultKind & {
   method?: string | RegExp;
   channel?: string;
   times?: number;

@@ -35,7 +35,7 @@ export function createHttpDelivery(options: {
 }
 
 /** `v0=` and the HMAC-SHA256 of `v0:timestamp:body` (docs: verifying requests from Slack). */
-export function sign(signingSecret: string, timestamp: string, body: string): string {
+function sign(signingSecret: string, timestamp: string, body: string): string {
   return `v0=${createHmac('sha256', signingSecret).update(`v0:${timestamp}:${body}`).digest('hex')}`;
 }
 

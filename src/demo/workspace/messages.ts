@@ -1,10 +1,10 @@
 import type { JsonObject } from './json.ts';
 
 export type Metadata = { event_type: string; event_payload: JsonObject };
-export type Reaction = { name: string; users: readonly string[] };
+type Reaction = { name: string; users: readonly string[] };
 
 /** What a message said, and since when (epoch milliseconds). */
-export type MessageVersion = {
+type MessageVersion = {
   at: number;
   text: string;
   blocks: readonly JsonObject[];
@@ -32,7 +32,7 @@ export type StoredMessage = MessageVersion & {
   deleted: boolean;
 };
 
-export type NewMessage = {
+type NewMessage = {
   channel: string;
   user: string;
   isBot: boolean;

@@ -9,10 +9,10 @@ import { toApiView, type View } from './views.ts';
 import type { World } from './world.ts';
 
 /** What was typed and picked, by `action_id`. */
-export type Typed = Readonly<Record<string, string>>;
+type Typed = Readonly<Record<string, string>>;
 
 /** `errors`: what the app complained about, by `block_id`; then the modal stays open. */
-export type Submission = Omit<AppAnswer, 'response'> & { errors: JsonObject | null };
+type Submission = Omit<AppAnswer, 'response'> & { errors: JsonObject | null };
 
 export type Modals = {
   /** Presses Submit in the top modal of the person. */

@@ -35,82 +35,95 @@ export type People = {
   deleteMessage: (input: { channel: string; ts: string }) => void;
 };
 
+type Tools = { world: World; outbox: Outbox; responseUrls: ResponseUrls };
+
 export function createPeople(world: World, outbox: Outbox, responseUrls: ResponseUrls): People {
-  const { directory, messages, ephemerals, views } = world;
-
-  function click(where: Where, origin: Origin): Click {
-    const user = knownUser(where.user, world);
-    const channel = knownChannel(where.channel, world);
-    const responseUrl = responseUrls.create(user.id, channel.id, origin);
-    return { user, channel, triggerId: views.newTrigger(user.id), responseUrl };
-  }
-
-  /** Shows what the acknowledgement said, or Slack's complaint about a missing one. */
-  function react(where: Where, ack: Ack, failure: string): AppAnswer {
-    if (!ack.acked) {
-      const text = `${failure} failed with the error "${ack.error}"`;
-      ephemerals.add({ ...where, threadTs: null, text, blocks: [], source: 'slack' });
-      return { acked: false, ackMs: ack.ackMs, response: null, error: ack.error };
-    }
-    const said = saidIn(ack.body);
-    const reaction = { acked: true, ackMs: ack.ackMs, error: null };
-    if (said === null) return { ...reaction, response: null };
-    const { inChannel, ...content } = said;
-    if (inChannel) {
-      messages.post({ channel: where.channel, user: BOT_USER_ID, isBot: true, ...content });
-      return { ...reaction, response: null };
-    }
-    return { ...reaction, response: ephemerals.add({ ...where, threadTs: null, ...content, source: 'ack' }) };
-  }
-
+  const tools = { world, outbox, responseUrls };
   return {
-    command: async ({ text, command = '/memtriage', ...where }) => {
-      const payload = commandPayload(click(where, null), command, escapeNames(text, world));
-      return react(where, await outbox.send('slash_commands', payload), command);
-    },
-    press: async ({ messageTs, actionId, value, ...where }) => {
-      const { target, blocks, origin } = pressable(where, messageTs, world);
-      const action = toAction(findElement(blocks, actionId), value, messageTs);
-      const payload = messageActionPayload(click(where, origin), target, action);
-      return react(where, await outbox.send('interactive', payload), 'This action');
-    },
-    mention: async ({ text, threadTs = null, ...where }) => {
-      const message = messages.post({
-        ...where,
-        isBot: false,
-        threadTs,
-        text: `<@${BOT_USER_ID}> ${escapeNames(text, world)}`,
-      });
-      const event = {
-        ...toApiMessage(message, world, false),
-        type: 'app_mention',
-        channel: where.channel,
-        event_ts: message.ts,
-      };
-      const ack = await outbox.sendEvent(event);
-      return { ...silent(ack), ts: message.ts };
-    },
+    command: (input) => typeCommand(input, tools),
+    press: (input) => press(input, tools),
+    mention: (input) => mention(input, tools),
     say: ({ text, threadTs = null, ...where }) =>
-      messages.post({ ...where, isBot: false, threadTs, text: escapeNames(text, world) }),
-    messageShortcut: async ({ messageTs, callbackId, ...where }) => {
-      const message = messages.find(where.channel, messageTs);
-      if (message === null) throw new Error(`there is no message ${messageTs} in ${where.channel}`);
-      const payload = messageShortcutPayload(
-        click(where, { message }),
-        callbackId,
-        toApiMessage(message, world, false),
-      );
-      return react(where, await outbox.send('interactive', payload), 'This shortcut');
-    },
+      world.messages.post({ ...where, isBot: false, threadTs, text: escapeNames(text, world) }),
+    messageShortcut: (input) => useShortcut(input, tools),
     deleteMessage: ({ channel, ts }) => {
-      const message = messages.find(knownChannel(channel, { directory }).id, ts);
+      const message = world.messages.find(knownChannel(channel, world).id, ts);
       if (message === null) throw new Error(`there is no message ${ts} in ${channel}`);
-      messages.remove(message);
+      world.messages.remove(message);
     },
   };
 }
 
-/** An event is acknowledged without words, and nobody is told when it isn't. */
+async function typeCommand(
+  { text, command = '/memtriage', ...where }: Parameters<People['command']>[0],
+  tools: Tools,
+): Promise<AppAnswer> {
+  const payload = commandPayload(click(where, null, tools), command, escapeNames(text, tools.world));
+  return shown(where, await tools.outbox.send('slash_commands', payload), command, tools.world);
+}
+
+async function press(
+  { messageTs, actionId, value, ...where }: Parameters<People['press']>[0],
+  tools: Tools,
+): Promise<AppAnswer> {
+  const { target, blocks, origin } = pressable(where, messageTs, tools.world);
+  const action = toAction(findElement(blocks, actionId), value, String(tools.world.now() / 1000));
+  const payload = messageActionPayload(click(where, origin, tools), target, action);
+  return shown(where, await tools.outbox.send('interactive', payload), 'This action', tools.world);
+}
+
+async function mention(
+  { text, threadTs, ...where }: Parameters<People['mention']>[0],
+  { world, outbox }: Tools,
+): Promise<AppAnswer & { ts: string }> {
+  const said = `<@${BOT_USER_ID}> ${escapeNames(text, world)}`;
+  const message = world.messages.post({ ...where, isBot: false, threadTs: threadTs ?? null, text: said });
+  const { channel, ts } = message;
+  const ack = await outbox.sendEvent({
+    ...toApiMessage(message, world, false),
+    type: 'app_mention',
+    channel,
+    event_ts: ts,
+  });
+  return { ...silent(ack), ts };
+}
+
+async function useShortcut(
+  { messageTs, callbackId, ...where }: Parameters<People['messageShortcut']>[0],
+  tools: Tools,
+): Promise<AppAnswer> {
+  const message = tools.world.messages.find(where.channel, messageTs);
+  if (message === null) throw new Error(`there is no message ${messageTs} in ${where.channel}`);
+  const target = toApiMessage(message, tools.world, false);
+  const payload = messageShortcutPayload(click(where, { message }, tools), callbackId, target);
+  return shown(where, await tools.outbox.send('interactive', payload), 'This shortcut', tools.world);
+}
+
+function click(where: Where, origin: Origin, { world, responseUrls }: Tools): Click {
+  const user = knownUser(where.user, world);
+  const channel = knownChannel(where.channel, world);
+  const responseUrl = responseUrls.create(user.id, channel.id, origin);
+  return { user, channel, triggerId: world.views.newTrigger(user.id), responseUrl };
+}
+
+/** Shows what the acknowledgement said, or Slack's complaint about a missing one. */
+function shown(where: Where, ack: Ack, what: string, { ephemerals, messages }: World): AppAnswer {
+  if (!ack.acked) {
+    const text = `${what} failed with the error "${ack.error}"`;
+    ephemerals.add({ ...where, threadTs: null, text, blocks: [], source: 'slack' });
+    return silent(ack);
+  }
+  const said = saidIn(ack.body);
+  if (said === null) return silent(ack);
+  const { inChannel, ...content } = said;
+  if (!inChannel) {
+    return { ...silent(ack), response: ephemerals.add({ ...where, threadTs: null, ...content, source: 'ack' }) };
+  }
+  messages.post({ channel: where.channel, user: BOT_USER_ID, isBot: true, ...content });
+  return silent(ack);
+}
+
+/** An acknowledgement without words. */
 function silent(ack: Ack): AppAnswer {
   return { acked: ack.acked, ackMs: ack.ackMs, response: null, error: ack.acked ? null : ack.error };
 }

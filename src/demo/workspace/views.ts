@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { APP_ID, BOT_ID, TEAM_ID } from './directory.ts';
 import type { JsonObject } from './json.ts';
+import { createTriggers, type Triggers } from './triggers.ts';
 
 /** A modal or Home tab as one person has it open. */
 export type View = {
@@ -12,14 +13,9 @@ export type View = {
   previousViewId: string | null;
 };
 
-/** A trigger must be used within 3 s, and once (docs: creating modals). */
-const TRIGGER_LIFE_MS = 3000;
 const MODALS_IN_A_STACK = 3;
 
-export type ViewStore = {
-  newTrigger: (user: string) => string;
-  /** The person whose click made the trigger, or the error that Slack gives. */
-  useTrigger: (id: string) => { ok: true; user: string } | { ok: false; error: string };
+export type ViewStore = Triggers & {
   open: (user: string, content: JsonObject) => View;
   /** Null when three modals are open already. */
   push: (user: string, content: JsonObject) => View | null;
@@ -34,7 +30,6 @@ export type ViewStore = {
 };
 
 export function createViewStore(now: () => number): ViewStore {
-  const triggers = new Map<string, { user: string; madeAt: number; isUsed: boolean }>();
   const stacks = new Map<string, readonly View[]>();
   const homes = new Map<string, View>();
   const modals = (user: string): readonly View[] => stacks.get(user) ?? [];
@@ -43,22 +38,8 @@ export function createViewStore(now: () => number): ViewStore {
     return [...[...stacks.values()].flat(), ...homes.values()].find((view) => view.id === id) ?? null;
   }
 
-  function useTrigger(id: string): { ok: true; user: string } | { ok: false; error: string } {
-    const trigger = triggers.get(id);
-    if (trigger === undefined) return { ok: false, error: 'invalid_trigger_id' };
-    if (trigger.isUsed) return { ok: false, error: 'exchanged_trigger_id' };
-    if (now() - trigger.madeAt > TRIGGER_LIFE_MS) return { ok: false, error: 'expired_trigger_id' };
-    trigger.isUsed = true;
-    return { ok: true, user: trigger.user };
-  }
-
   return {
-    newTrigger: (user) => {
-      const id = `${Math.floor(now())}.${randomUUID().replaceAll('-', '')}`;
-      triggers.set(id, { user, madeAt: now(), isUsed: false });
-      return id;
-    },
-    useTrigger,
+    ...createTriggers(now),
     open: (user, content) => {
       const view = newView(user, content, null);
       stacks.set(user, [view]);
@@ -73,18 +54,15 @@ export function createViewStore(now: () => number): ViewStore {
     },
     update: (view, content) => {
       const next = { ...view, content, hash: newHash() };
+      const stack = modals(view.user).map((open) => (open.id === view.id ? next : open));
+      stacks.set(view.user, stack);
       if (homes.get(view.user)?.id === view.id) homes.set(view.user, next);
-      stacks.set(
-        view.user,
-        modals(view.user).map((open) => (open.id === view.id ? next : open)),
-      );
       return next;
     },
     publish: (user, content) => {
-      const before = homes.get(user);
-      const view = { ...newView(user, content, null), ...(before === undefined ? {} : { id: before.id }) };
-      homes.set(user, view);
-      return view;
+      const view = newView(user, content, null);
+      homes.set(user, { ...view, id: homes.get(user)?.id ?? view.id });
+      return homes.get(user) ?? view;
     },
     find,
     modals,

@@ -15,7 +15,8 @@ import { createRateLimits } from './rate-limits.ts';
 import { type RenderOptions, renderEphemeral, renderThread } from './render/thread.ts';
 import { createResponseUrls } from './response-urls.ts';
 import { listen, serveRequests } from './server.ts';
-import { createSocketHub, type DisconnectReason, type SocketHub } from './sockets.ts';
+import type { DisconnectReason } from './socket-roster.ts';
+import { createSocketHub, type SocketHub } from './sockets.ts';
 import { createViewStore } from './views.ts';
 import type { Call } from './web-api.ts';
 import type { World } from './world.ts';
@@ -75,6 +76,9 @@ export type Workspace = People &
     close: () => Promise<void>;
   };
 
+type Settings = Required<Pick<WorkspaceOptions, 'botToken' | 'appToken' | 'signingSecret' | 'channels' | 'users'>> &
+  WorkspaceOptions;
+
 const DEFAULTS = {
   botToken: 'xoxb-loopback-bot',
   appToken: 'xapp-loopback-app',
@@ -92,21 +96,11 @@ const DEFAULTS = {
 /** Starts a workspace; `close` it. */
 export async function startWorkspace(options: WorkspaceOptions = {}): Promise<Workspace> {
   const now = options.now ?? Date.now;
-  const settings = { ...DEFAULTS, ...options };
+  const settings: Settings = { ...DEFAULTS, ...options };
   const closing = new AbortController();
   const http = await listen(options.port ?? 0);
   const sockets = createSocketHub(http.origin, now);
-  const world: World = {
-    now,
-    origin: http.origin,
-    tokens: { bot: settings.botToken, app: settings.appToken },
-    directory: createDirectory({ userGroups: [], ...settings }),
-    messages: createMessageStore(now),
-    ephemerals: createEphemeralStore(timestamps(now)),
-    views: createViewStore(now),
-    files: createFileStore(now),
-    sockets,
-  };
+  const world = createWorld(settings, http.origin, sockets, now);
   const faults = createFaults();
   const calls: Call[] = [];
   const limits = options.enforceRateLimits === true ? createRateLimits(now) : null;
@@ -138,6 +132,20 @@ export async function startWorkspace(options: WorkspaceOptions = {}): Promise<Wo
       sockets.close();
       await http.close();
     },
+  };
+}
+
+function createWorld(settings: Settings, origin: string, sockets: SocketHub, now: () => number): World {
+  return {
+    now,
+    origin,
+    tokens: { bot: settings.botToken, app: settings.appToken },
+    directory: createDirectory({ userGroups: [], ...settings }),
+    messages: createMessageStore(now),
+    ephemerals: createEphemeralStore(timestamps(now)),
+    views: createViewStore(now),
+    files: createFileStore(now),
+    sockets,
   };
 }
 

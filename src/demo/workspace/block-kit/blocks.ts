@@ -18,7 +18,7 @@ const RichTextElement = z.looseObject({
   elements: z.array(z.looseObject({ type: z.string() })),
 });
 
-export const RichText = z.strictObject({ type: z.literal('rich_text'), ...block, elements: z.array(RichTextElement) });
+const RichText = z.strictObject({ type: z.literal('rich_text'), ...block, elements: z.array(RichTextElement) });
 const Actions = z.strictObject({ type: z.literal('actions'), ...block, elements: few(ActionsElement, 25) });
 const Context = z.strictObject({ type: z.literal('context'), ...block, elements: few(ContextElement, 10) });
 const ContextActions = z.strictObject({

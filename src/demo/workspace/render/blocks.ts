@@ -87,7 +87,7 @@ function sectionLines(block: JsonObject, viewer: Viewer): readonly string[] {
   return [...text, ...rows, ...(accessory === null ? [] : [elementText(accessory, viewer)])];
 }
 
-export function textLines(text: JsonObject | null, viewer: Viewer): readonly string[] {
+function textLines(text: JsonObject | null, viewer: Viewer): readonly string[] {
   const content = stringIn(text, 'text') ?? '';
   if (content === '') return [];
   return text?.['type'] === 'mrkdwn' ? mrkdwnLines(content, viewer) : plainLines(content);
