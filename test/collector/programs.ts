@@ -7,6 +7,7 @@ import { expect } from 'vitest';
 import { anyPython } from '../support/pythons.ts';
 
 const PROBE = resolve('src/probe');
+const python = anyPython();
 
 /** Sleeps for ever; with MB=n it holds so much memory. */
 export const SLEEPER = 'import os, time\nheld = b"x" * (int(os.environ.get("MB", "0")) << 20)\ntime.sleep(600)';
@@ -30,7 +31,7 @@ export async function createPrograms(): Promise<Programs> {
 
   function launch(code: string, env: Record<string, string>): Program {
     const path = process.env['PATH'] ?? '';
-    const child = spawn(anyPython().path, ['-c', code], { env: { PATH: path, ...env }, stdio: 'ignore' });
+    const child = spawn(python.path, ['-c', code], { env: { PATH: path, ...env }, stdio: 'ignore' });
     const gone = new Promise<void>((done) => child.once('exit', () => done()));
     const program = {
       child,
