@@ -30,7 +30,7 @@ export function createRecorder({
   instances,
 }: {
   host: string;
-  samples: SampleStore;
+  samples: Pick<SampleStore, 'append'>;
   instances: InstanceStore;
 }): Recorder {
   let waiting: Waiting[] = [];
