@@ -1,4 +1,4 @@
-"""HTTP on loopback: POST /orders. Release v1 drops refused orders, release v2 keeps them for a retry that never comes."""
+"""HTTP, on loopback unless HOST says otherwise: POST /orders. Release v1 drops refused orders, release v2 keeps them for a retry that never comes."""
 
 import itertools
 import json
@@ -35,7 +35,7 @@ class Orders(BaseHTTPRequestHandler):
 
 
 def main():
-    server = ThreadingHTTPServer(("127.0.0.1", int(os.environ.get("PORT", "0"))), Orders)
+    server = ThreadingHTTPServer((os.environ.get("HOST", "127.0.0.1"), int(os.environ.get("PORT", "0"))), Orders)
     # The parent waits for this line; nothing else is ever printed.
     print(server.server_address[1], flush=True)
     try:
