@@ -5,16 +5,18 @@
 export function nearMatches(word: string, candidates: readonly string[]): string[] {
   const wanted = word.toLowerCase();
   const allowed = Math.max(1, Math.floor((wanted.length + 1) / 3));
-  return candidates
+  const near = candidates
     .map((candidate) => ({ candidate, distance: distanceTo(wanted, candidate.toLowerCase()) }))
     .filter(({ distance }) => distance <= allowed)
     .sort((a, b) => a.distance - b.distance || a.candidate.localeCompare(b.candidate))
-    .slice(0, 3)
-    .map(({ candidate }) => candidate);
+    .slice(0, 3);
+  // Only its case was wrong: nothing else was meant.
+  const same = near.filter(({ distance }) => distance === 0);
+  return (same.length > 0 ? same : near).map(({ candidate }) => candidate);
 }
 
 function distanceTo(wanted: string, candidate: string): number {
-  const isPrefix = wanted.length >= 3 && candidate.startsWith(wanted);
+  const isPrefix = wanted !== candidate && wanted.length >= 3 && candidate.startsWith(wanted);
   return isPrefix ? 0.5 : editDistance(wanted, candidate);
 }
 

@@ -1,5 +1,5 @@
 /** Which series of different queries speak of the same instance. Pure. */
-import type { LabelledSeries, Labels } from './series-query.ts';
+import type { LabelledSeries, Labels, Point } from './series-query.ts';
 
 /**
  * In this order: behind kube-state-metrics and cAdvisor `instance` is the exporter's own address, and `pod` the one
@@ -11,13 +11,15 @@ const NARROWING = ['namespace', 'container', 'pid'];
 /** What tells apart two lives of one instance, not two instances. */
 const OF_A_LIFE = new Set(['__name__', 'release', 'version', 'image', 'id', 'uid']);
 
-/** The series of one instance: usually one, more when a label such as `release` changed with a restart. */
+/** The unbroken runs of one instance's series in order of time; labels such as `release` may change from run to run. */
 export type NamedSeries = { name: string; parts: LabelledSeries[] };
 
 /** By name, each instance once. Instances that share pod or address, as the processes of one pod do, carry more labels. */
-export function seriesOf(rss: readonly LabelledSeries[]): NamedSeries[] {
-  const byInstance = groupBy(rss, (label) => !OF_A_LIFE.has(label));
-  const all = byInstance.flatMap((parts) => (runBesideEachOther(parts) ? parts.map((part) => [part]) : [parts]));
+export function seriesOf(rss: readonly LabelledSeries[], stepSeconds: number): NamedSeries[] {
+  const all = groupBy(rss, (label) => !OF_A_LIFE.has(label)).flatMap((group) => {
+    const runs = group.flatMap((series) => toRuns(series, stepSeconds)).sort((a, b) => firstAt(a) - firstAt(b));
+    return runBesideEachOther(runs) ? group.map((series) => [series]) : [runs];
+  });
   const first = all.map((parts) => parts[0]?.labels ?? {});
   const varying = labelsThatVary(first);
   return all
@@ -35,6 +37,18 @@ function groupBy(rss: readonly LabelledSeries[], counts: (label: string) => bool
     groups.set(key, [...(groups.get(key) ?? []), series]);
   }
   return [...groups.values()];
+}
+
+/** A release that is rolled back continues its old series: what ran between lies in its gap. */
+function toRuns({ labels, points }: LabelledSeries, stepSeconds: number): LabelledSeries[] {
+  const runs: Point[][] = [];
+  let last = Number.NEGATIVE_INFINITY;
+  for (const point of points) {
+    if (point[0] - last > 1.5 * stepSeconds) runs.push([]);
+    runs.at(-1)?.push(point);
+    last = point[0];
+  }
+  return runs.map((run) => ({ labels, points: run }));
 }
 
 /** Longer than Prometheus still shows a series after its last sample (5 min by default, `--query.lookback-delta`). */

@@ -10,7 +10,10 @@ export type Companions = {
   limits: readonly LabelledSeries[];
 };
 
-type Life = { startedAt: number | null; release: string | null; points: Point[] };
+/** So many changes of value are needed to tell how far apart a series' samples really are. */
+const CHANGES_TO_TELL = 20;
+
+type Life = { labels: Labels; startedAt: number | null; release: string | null; points: Point[] };
 
 /** Start times move by a second or two with the host's clock; no process that serves anything restarts faster. */
 const SAME_START_SECONDS = 5;
@@ -23,7 +26,7 @@ const NO_LIMIT_BYTES = 2 ** 60;
 /** Instances in the order of their names, earlier lives of each before later ones (`name~1`, `name~2`, `name`). */
 export function toInstances(rss: readonly LabelledSeries[], companions: Companions, window: Window): InstanceMemory[] {
   const firstAt = Math.min(...rss.map(({ points }) => points[0]?.[0] ?? Number.POSITIVE_INFINITY));
-  return seriesOf(rss).flatMap(({ name, parts }) => {
+  return seriesOf(rss, window.stepSeconds).flatMap(({ name, parts }) => {
     const lives = parts.flatMap((part) => toLives(part, companions)).sort(byFirstSample);
     const joined = withoutOverlap(joinSame(lives));
     return joined.map((life, index) => {
@@ -36,7 +39,7 @@ export function toInstances(rss: readonly LabelledSeries[], companions: Companio
         endedAt: endOf(life, next, window),
         endReason: endReason(life, next, window),
         limitBytes: limit !== null && limit > 0 && limit < NO_LIMIT_BYTES ? limit : null,
-        samples: life.points,
+        samples: withoutRepeats(life.points, window.stepSeconds),
       };
     });
   });
@@ -52,7 +55,7 @@ function toLives({ labels, points }: LabelledSeries, { starts, releases }: Compa
     const startedAt = startAt(point[0]);
     const release = releaseAt(point[0]);
     if (current === undefined || isOther(current, startedAt, release)) {
-      lives.push({ startedAt, release, points: [point] });
+      lives.push({ labels, startedAt, release, points: [point] });
       continue;
     }
     current.points.push(point);
@@ -67,16 +70,21 @@ function isOther(life: Life, startedAt: number | null, release: string | null): 
   return life.release !== null && release !== null && release !== life.release;
 }
 
-/** One life may lie in two series: a label that has nothing to do with the process changed. */
+/** One life may lie in several runs: scrapes were missed, or a label changed that has nothing to do with the process. */
 function joinSame(lives: readonly Life[]): Life[] {
   const joined: Life[] = [];
   for (const life of lives) {
     const last = joined.at(-1);
-    const isKnown = life.startedAt !== null || life.release !== null;
-    if (last === undefined || !isKnown || isOther(last, life.startedAt, life.release)) joined.push(life);
+    if (last === undefined || !isSame(last, life)) joined.push(life);
     else last.points = [...last.points, ...life.points.filter(([at]) => at > lastAt(last))];
   }
   return joined;
+}
+
+/** By its start where that is known; else it takes the same labels, since a new container has another `id` or `image`. */
+function isSame(last: Life, next: Life): boolean {
+  if (isOther(last, next.startedAt, next.release)) return false;
+  return (last.startedAt !== null && next.startedAt !== null) || last.labels === next.labels;
 }
 
 /** Prometheus still shows a series for some minutes after its last sample, beside the one that took its place. */
@@ -86,6 +94,20 @@ function withoutOverlap(lives: readonly Life[]): Life[] {
     return { ...life, points: life.points.filter(([at]) => at < until) };
   });
   return cut.filter(({ points }) => points.length > 0);
+}
+
+/**
+ * A range query repeats the last sample until the next scrape: at 15 s a step, a target scraped each minute gives every
+ * sample four times, which looks like four times the evidence there is. Its changes of value are four steps apart, but
+ * for the few scrapes that fall on the other side of a step (hence the quantile).
+ */
+function withoutRepeats(points: readonly Point[], stepSeconds: number): readonly Point[] {
+  const changes = points.filter(([, value], index) => index > 0 && value !== points[index - 1]?.[1]).map(([at]) => at);
+  if (changes.length < CHANGES_TO_TELL) return points;
+  const gaps = changes.slice(1).map((at, index) => Math.round((at - (changes[index] ?? 0)) / stepSeconds));
+  const steps = gaps.sort((a, b) => a - b)[Math.floor(gaps.length / 10)] ?? 1;
+  const newest = changes.at(-1) ?? 0;
+  return points.filter(([at]) => Math.round((newest - at) / stepSeconds) % steps === 0);
 }
 
 function lookup<T>(series: readonly LabelledSeries[], labels: Labels, read: (value: number, of: Labels) => T) {
