@@ -136,9 +136,7 @@ function tellTriages(
   allSeconds: number,
 ): void {
   const messages = channels.flatMap(({ id }) => workspace.everPosted(id));
-  const keys = messages.map(
-    ({ metadata }) => `${metadata?.event_payload['incident']} ${metadata?.event_payload['message']}`,
-  );
+  const keys = messages.map(({ metadata }) => JSON.stringify(metadata?.event_payload));
   const calls = workspace.calls().filter(({ method }) => method.startsWith('chat.'));
   const limited = calls.filter(({ status }) => status === 429).length;
   const edits = calls.filter(({ method, ok }) => method === 'chat.update' && ok).length;

@@ -1,7 +1,7 @@
 import { Redis } from 'ioredis';
 import { pino } from 'pino';
 import { createOutbox, type Outbox } from '../../src/adapters/slack/outbox.ts';
-import type { OutboxLimits } from '../../src/adapters/slack/outbox-actions.ts';
+import type { OutboxLimits } from '../../src/adapters/slack/outbox-limits.ts';
 import { type OutboxWorker, startOutboxWorker } from '../../src/adapters/slack/outbox-worker.ts';
 import { createSlackWeb, type SlackWeb } from '../../src/adapters/slack/slack-web.ts';
 import type { Workspace } from '../../src/demo/workspace/workspace.ts';

@@ -1,32 +1,11 @@
 import type { Logger } from 'pino';
 import { z } from 'zod';
+import type { OutboxLimits } from './outbox-limits.ts';
 import type { OutboxStore } from './outbox-store.ts';
-import { type Action, type OutboxTimes, PRIORITY, type Slot, type ThreadState } from './outbox-thread.ts';
+import { type Action, PRIORITY, type Slot, type ThreadState } from './outbox-thread.ts';
 import { findPosted, toMetadata } from './posted-messages.ts';
 import { cureOf, refusalKind } from './refusals.ts';
 import type { SlackAnswer, SlackWeb } from './slack-web.ts';
-
-export type OutboxLimits = OutboxTimes & {
-  /** Slack takes one message a second in a channel; a little more keeps jitter of the network from undercutting it. */
-  postEveryMs: number;
-  /** Edits in the whole workspace: one each `everyMs` after a burst; progress leaves `forReports` turns of it free. */
-  edits: { everyMs: number; burst: number; forReports: number };
-  /** First and longest wait after Slack did not answer. */
-  backoffMs: { first: number; longest: number };
-  /** Wait after a refusal that a person must cure (not in the channel, token revoked). */
-  refusedMs: number;
-};
-
-export const OUTBOX_LIMITS: OutboxLimits = {
-  postEveryMs: 1050,
-  editEveryMs: 3000,
-  // `chat.update` is a tier 3 method: 50 calls a minute (docs.slack.dev/apis/web-api/rate-limits); 48 and some room.
-  edits: { everyMs: 1250, burst: 40, forReports: 20 },
-  requestTimeoutMs: 10_000,
-  settleMs: 1500,
-  backoffMs: { first: 500, longest: 30_000 },
-  refusedMs: 60_000,
-};
 
 export type Delivery = { store: OutboxStore; web: SlackWeb; limits: OutboxLimits; logger: Logger };
 
@@ -59,9 +38,11 @@ async function post(delivery: Delivery, thread: ThreadState, { slot, threadTs }:
   const place = threadTs === null ? {} : { thread_ts: threadTs };
   const metadata = toMetadata(thread, slot);
   const answer = await sendSlot(web, 'chat.postMessage', slot, { channel: thread.channelId, metadata, ...place });
+  // Slack counts arrivals. Counted from the answer, no jitter of ours or of the network can bring two too close.
+  await store.holdPosts(thread.channelId, limits.postEveryMs);
   switch (answer.kind) {
     case 'ok':
-      await store.markSent(thread, slot.key, { ts: Posted.parse(answer.body).ts, version: slot.version }, false);
+      await store.markSent(thread, slot.key, { ts: tsOf(answer.body), version: slot.version }, false);
       return await succeeded(delivery, thread.channelId);
     case 'unanswered':
       await store.markUnsure(thread, slot.key);
@@ -190,4 +171,12 @@ async function backOff({ store, logger, limits }: Delivery, thread: ThreadState,
 }
 
 const Posted = z.object({ ts: z.string() });
+
+/** An answer without it would be a Slack that we don't know: the message is looked for like one whose answer was lost. */
+function tsOf(body: unknown): string {
+  const posted = Posted.safeParse(body);
+  if (!posted.success) throw new Error('Slack posted a message and did not say where');
+  return posted.data.ts;
+}
+
 const StoredMessage = z.object({ text: z.string(), blocks: z.array(z.any()) });

@@ -102,3 +102,9 @@ if wait > 0 then return math.ceil(wait) end
 busyUntil = busyUntil + interval
 redis.call('SET', KEYS[1], string.format('%.0f', busyUntil), 'PX', math.ceil(busyUntil - now) + 1000)
 return 0`;
+
+/** The next turn of `TAKE_TURN` is free this many milliseconds from now: milliseconds. */
+export const HOLD = `
+${NOW}
+redis.call('SET', KEYS[1], string.format('%.0f', now + ARGV[1]), 'PX', ARGV[1] + 1000)
+return 1`;

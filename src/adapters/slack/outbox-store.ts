@@ -1,17 +1,17 @@
 import { createHash } from 'node:crypto';
 import type { Redis } from 'ioredis';
-import { z } from 'zod';
 import type { SlackMessage } from '../../report/slack-blocks.ts';
 import {
   ADD_WANTED,
   BEGIN_POST,
   CHANGE_THREAD,
   FORGET_ROOT,
+  HOLD,
   PAUSE_CHANNEL,
   SETTLE,
   TAKE_TURN,
 } from './outbox-scripts.ts';
-import { Intent, type Priority, Sent, Slot, type SlotKind, type ThreadState } from './outbox-thread.ts';
+import { type Priority, parseThread, type Sent, type Slot, type SlotKind, type ThreadState } from './outbox-thread.ts';
 
 export type WantedMessage = { key: string; kind: SlotKind; message: SlackMessage };
 
@@ -61,7 +61,10 @@ export class OutboxStore {
       this.#redis.time(),
     ]);
     if (fields['channel'] === undefined) return null;
-    return { thread: toThread(incidentId, fields), nowMs: Number(seconds) * 1000 + Math.floor(Number(micros) / 1000) };
+    return {
+      thread: parseThread(incidentId, fields),
+      nowMs: Number(seconds) * 1000 + Math.floor(Number(micros) / 1000),
+    };
   }
 
   /** Incidents of the channel that have something to deliver, the most important first. */
@@ -127,6 +130,11 @@ export class OutboxStore {
     return Number(await this.#redis.eval(TAKE_TURN, 1, `${this.#prefix}:gap:${channelId}`, everyMs, 1, 0));
   }
 
+  /** No message may be posted to the channel for that long from now. */
+  async holdPosts(channelId: string, ms: number): Promise<void> {
+    await this.#redis.eval(HOLD, 1, `${this.#prefix}:gap:${channelId}`, ms);
+  }
+
   /**
    * Milliseconds to wait before a message may be edited, anywhere in the workspace; 0: edited now.
    * `reserve`: turns that must be left over for more important edits.
@@ -181,20 +189,3 @@ export class OutboxStore {
 
 /** One list holds all priorities: score = priority x step + milliseconds. Also in the scripts. */
 const SCORE_STEP = 1e13;
-
-const Json = z.string().transform((text): unknown => JSON.parse(text));
-
-function toThread(incidentId: string, fields: Record<string, string>): ThreadState {
-  const of = (kind: string) => Object.entries(fields).filter(([field]) => field.startsWith(`${kind}:`));
-  const keyOf = (field: string) => field.slice(field.indexOf(':') + 1);
-  return {
-    incidentId,
-    channelId: fields['channel'] ?? '',
-    revision: Number(fields['revision'] ?? 0),
-    generation: Number(fields['generation'] ?? 0),
-    editedAt: Number(fields['editedAt'] ?? 0),
-    slots: of('slot').map(([, json]) => Json.pipe(Slot).parse(json)),
-    sent: new Map(of('sent').map(([field, json]) => [keyOf(field), Json.pipe(Sent).parse(json)])),
-    intents: new Map(of('intent').map(([field, json]) => [keyOf(field), Json.pipe(Intent).parse(json)])),
-  };
-}

@@ -108,3 +108,21 @@ function edit(thread: ThreadState, slot: Slot, nowMs: number, times: OutboxTimes
   if (nowMs < allowedAt) return { kind: 'wait', ms: allowedAt - nowMs, priority };
   return { kind: 'edit', slot, ts, priority };
 }
+
+const Json = z.string().transform((text): unknown => JSON.parse(text));
+
+/** The fields of the thread's hash in Redis. Throws when they were not written by this version or a compatible one. */
+export function parseThread(incidentId: string, fields: Record<string, string>): ThreadState {
+  const of = (kind: string) => Object.entries(fields).filter(([field]) => field.startsWith(`${kind}:`));
+  const keyOf = (field: string) => field.slice(field.indexOf(':') + 1);
+  return {
+    incidentId,
+    channelId: fields['channel'] ?? '',
+    revision: Number(fields['revision'] ?? 0),
+    generation: Number(fields['generation'] ?? 0),
+    editedAt: Number(fields['editedAt'] ?? 0),
+    slots: of('slot').map(([, json]) => Json.pipe(Slot).parse(json)),
+    sent: new Map(of('sent').map(([field, json]) => [keyOf(field), Json.pipe(Sent).parse(json)])),
+    intents: new Map(of('intent').map(([field, json]) => [keyOf(field), Json.pipe(Intent).parse(json)])),
+  };
+}

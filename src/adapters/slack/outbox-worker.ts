@@ -4,8 +4,8 @@ import type { Logger } from 'pino';
 import { z } from 'zod';
 import { messageOf } from '../../errors.ts';
 import { createOutboxQueue, OUTBOX_QUEUE, RETENTION_MS, wakeChannel } from './outbox.ts';
-import { OUTBOX_LIMITS, type OutboxLimits } from './outbox-actions.ts';
 import { deliverChannel } from './outbox-delivery.ts';
+import { OUTBOX_LIMITS, type OutboxLimits } from './outbox-limits.ts';
 import { OutboxStore } from './outbox-store.ts';
 import type { SlackWeb } from './slack-web.ts';
 

@@ -28,7 +28,11 @@ const History = z.object({
   messages: z.array(
     z.object({
       ts: z.string(),
-      metadata: z.object({ event_type: z.string(), event_payload: z.record(z.string(), z.unknown()) }).optional(),
+      // Of other apps too, in whatever shape.
+      metadata: z
+        .object({ event_type: z.string(), event_payload: z.record(z.string(), z.unknown()) })
+        .optional()
+        .catch(undefined),
     }),
   ),
   response_metadata: z.object({ next_cursor: z.string().optional() }).optional(),
@@ -53,7 +57,9 @@ export async function findPosted(
       ...(cursor === '' ? {} : { cursor }),
     });
     if (answer.kind !== 'ok') return answer;
-    const { messages, response_metadata } = History.parse(answer.body);
+    const history = History.safeParse(answer.body);
+    if (!history.success) return { kind: 'unanswered', why: `${method} answered in a shape that is not known` };
+    const { messages, response_metadata } = history.data;
     for (const { ts, metadata } of messages) {
       const version = versionOf(metadata, thread, slot);
       if (version !== null) return { kind: 'found', ts, version };
