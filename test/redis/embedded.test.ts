@@ -179,6 +179,24 @@ test('a server without a keeper is replaced by one that will end', async () => {
   expect(serversIn(directory)).not.toContain(orphan);
 });
 
+test('server and keeper inherit no secret of the role that started them', async () => {
+  vi.stubEnv('SLACK_BOT_TOKEN', 'not-for-children');
+  await open();
+  vi.unstubAllEnvs();
+  const environments = processesIn(directory).map(({ pid }) => readFileSync(`/proc/${pid}/environ`, 'utf8'));
+  expect(environments).toHaveLength(2);
+  expect(environments.join()).not.toContain('not-for-children');
+});
+
+test('a plain file where the lease should be is replaced', async () => {
+  const data = join(directory, '.memtriage', 'redis');
+  mkdirSync(data, { recursive: true });
+  writeFileSync(join(data, 'lease'), '');
+  const redis = (await open()).command();
+  await redis.set('k', 'v');
+  expect(statSync(join(data, 'lease')).isFIFO()).toBe(true);
+});
+
 test('works where the path is too long for a socket', async () => {
   const deep = join(directory, 'd'.repeat(100), 'e'.repeat(60));
   mkdirSync(deep, { recursive: true });
@@ -219,7 +237,7 @@ test('a machine without redis-server is told the line to type', async () => {
 async function pathWithout(missing: string): Promise<string> {
   const bin = join(directory, 'bin');
   mkdirSync(bin);
-  for (const tool of ['sh', 'cat', 'flock', 'setpriv', 'mkfifo', 'redis-server', 'true'].filter(
+  for (const tool of ['sh', 'cat', 'flock', 'setpriv', 'mkfifo', 'redis-server', 'true', 'env'].filter(
     (name) => name !== missing,
   )) {
     const { stdout } = spawnSync('sh', ['-c', `command -v ${tool}`], { encoding: 'utf8' });

@@ -16,14 +16,14 @@ const run = promisify(execFile);
 export const DIRECTORY_TAKEN = 75;
 export const TOOLS_MISSING = 69;
 
-// After `exec cat` the process that was the shell is the server's parent still: PDEATHSIG follows the process.
+// `env -i`: the tokens in a role's environment are none of theirs. After `exec` the process that was the shell is the server's parent still: PDEATHSIG follows the process.
 const KEEPER = `
 command -v flock >/dev/null && command -v setpriv >/dev/null || exit ${TOOLS_MISSING}
 exec 9>lock || exit 73
 flock -n 9 || exit ${DIRECTORY_TAKEN}
-setpriv --pdeathsig TERM redis-server "$@" >redis.log 2>&1 </dev/null &
+setpriv --pdeathsig TERM env -i PATH="$PATH" redis-server "$@" >redis.log 2>&1 </dev/null &
 exec 9>&-
-exec cat lease >/dev/null
+exec env -i PATH="$PATH" cat lease >/dev/null
 `;
 
 const SERVER = {

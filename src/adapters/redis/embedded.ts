@@ -1,7 +1,7 @@
 /** The Redis that is there when nobody configured one: a private server beside the configuration, shared by its roles. */
 import type { ChildProcess } from 'node:child_process';
 import { closeSync, constants, openSync } from 'node:fs';
-import { chmod, lstat, mkdir, readFile } from 'node:fs/promises';
+import { chmod, lstat, mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Redis } from 'ioredis';
@@ -135,8 +135,10 @@ async function makePrivate(directory: string): Promise<void> {
 
 /** Read and write: opening a fifo so never waits, and counts as a writer until this process ends. */
 async function openLease(path: string): Promise<number> {
-  const isThere = await lstat(path).catch(() => null);
-  if (isThere === null) {
+  const found = await lstat(path).catch(() => null);
+  // A copied directory may have a plain file there, which `cat` would read to its end at once.
+  if (found?.isFIFO() === false) await rm(path);
+  if (found?.isFIFO() !== true) {
     // Another role may have made it in between.
     await makeFifo(path)
       .catch(() => lstat(path))
