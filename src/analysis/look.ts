@@ -110,6 +110,23 @@ export const ProbeTypes = z.object({
 });
 export type ProbeTypes = z.infer<typeof ProbeTypes>;
 
+/** T2: a short tracing window. The allocating frame first. */
+export const ProbeWindow = z.object({
+  sites: z.array(
+    z.object({
+      bytes: z.number(),
+      blocks: z.number(),
+      frames: z.array(z.object({ file: z.string(), line: z.number(), function: z.string().nullable() })).min(1),
+      /** Owner path of the growing container whose newest entries this line allocated. */
+      container: z.string().nullable(),
+    }),
+  ),
+  survivors: z.number(),
+  stopSeconds: z.number(),
+  tracedSeconds: z.number(),
+});
+export type ProbeWindow = z.infer<typeof ProbeWindow>;
+
 /** T1: what the probe told. A verb that failed is null, and `notes` says why. */
 export type InsideLook = {
   identity: ProbeIdentity;

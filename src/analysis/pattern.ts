@@ -63,7 +63,7 @@ function byOwner(facts: GrowthFacts, { state }: PatternContext): LeakPattern | n
   return found(
     name,
     confidence,
-    [describeContainer(suspect, facts), ...evidence],
+    [describeContainer(suspect, facts), ...evidence, ...facts.linesOf(suspect.container.path)],
     [...counterEvidence, ...facts.bystanders],
     suspect.container.path,
   );

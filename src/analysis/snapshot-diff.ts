@@ -1,6 +1,6 @@
 import { toLayers } from './layers.ts';
-import type { CensusContainer, InsideLook, Look, ProbeRuntime } from './look.ts';
-import type { Snapshot, SnapshotContainer, SnapshotGc, SnapshotType } from './snapshot.ts';
+import type { CensusContainer, InsideLook, Look, ProbeRuntime, ProbeWindow } from './look.ts';
+import type { Snapshot, SnapshotContainer, SnapshotGc, SnapshotSite, SnapshotType } from './snapshot.ts';
 
 /** Rows of a snapshot, so that it stays readable and small wherever it is stored. */
 const MOST_CONTAINERS = 20;
@@ -129,6 +129,21 @@ function allocationRate(
   if (seconds <= 0) return null;
   const stayed = second.allocatedBlocks - first.allocatedBlocks;
   return Math.max(0, (stayed + collections * (second.gc.thresholds[0] ?? DEFAULT_THRESHOLD)) / seconds);
+}
+
+/** The sites of a tracing window, and the longest stop with it. */
+export function withSites(snapshot: Snapshot, window: ProbeWindow): Snapshot {
+  const longestPauseSeconds = Math.max(snapshot.longestPauseSeconds ?? 0, window.stopSeconds);
+  return { ...snapshot, longestPauseSeconds, sites: window.sites.flatMap(toSite) };
+}
+
+function toSite({ bytes, blocks, frames, container }: ProbeWindow['sites'][number]): SnapshotSite[] {
+  const [first] = frames;
+  if (first === undefined) return [];
+  const traceback = frames.map(
+    (frame) => `${frame.file}:${frame.line}${frame.function === null ? '' : ` ${frame.function}`}`,
+  );
+  return [{ file: first.file, line: first.line, sizeDiffBytes: bytes, countDiff: blocks, traceback, container }];
 }
 
 function longestPause(...looks: (InsideLook | null)[]): number | null {

@@ -18,7 +18,10 @@ export const SnapshotSite = z.object({
   line: z.number(),
   sizeDiffBytes: z.number(),
   countDiff: z.number(),
+  /** `file:line function`, the allocating frame first. */
   traceback: z.array(z.string()),
+  /** Owner path of the growing container whose newest entries this line allocated. */
+  container: z.string().nullable().optional(),
 });
 export type SnapshotSite = z.infer<typeof SnapshotSite>;
 

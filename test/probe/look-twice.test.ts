@@ -1,4 +1,6 @@
+import { readFileSync } from 'node:fs';
 import { afterEach, describe, expect, it } from 'vitest';
+import type { TraceWindow } from '../../src/adapters/transports/look-inside.ts';
 import { lookTwice } from '../../src/adapters/transports/look-twice.ts';
 import { classifyPattern } from '../../src/analysis/pattern.ts';
 import type { Snapshot } from '../../src/analysis/snapshot.ts';
@@ -7,6 +9,11 @@ import { startTarget, type Target } from './target.ts';
 
 const pythons = findPythons();
 const targets: Target[] = [];
+/** Where retry_queue.py allocates what it keeps. */
+const LEAKING_LINE =
+  readFileSync(new URL('./programs/retry_queue.py', import.meta.url), 'utf8')
+    .split('\n')
+    .findIndex((line) => line.includes('QUEUE.append')) + 1;
 
 async function start(python: string, program: string, options = {}): Promise<Target> {
   const target = await startTarget(python, program, options);
@@ -14,9 +21,9 @@ async function start(python: string, program: string, options = {}): Promise<Tar
   return target;
 }
 
-async function snapshotOf(target: Target): Promise<Snapshot> {
+async function snapshotOf(target: Target, traceWindow: TraceWindow | null): Promise<Snapshot> {
   const { target: subject, context } = await target.lookTarget();
-  const outcome = await lookTwice(subject, context);
+  const outcome = await lookTwice(subject, { ...context, traceWindow });
   if (outcome.outcome !== 'ok') throw new Error(`${outcome.why}; ${outcome.tryThis}`);
   return outcome.value;
 }
@@ -33,6 +40,7 @@ describe.each(SUPPORTED)('two looks into CPython %s', (minor) => {
     async () => {
       const snapshot = await snapshotOf(
         await start(python?.path ?? '', 'retry_queue.py', { env: { MEMTRIAGE_RELEASE: 'v2' } }),
+        { seconds: 0.5, drainSeconds: 0.5 },
       );
       const [first] = snapshot.containers;
       expect(first).toMatchObject({ path: 'app.retries.QUEUE', type: 'list', oldestKept: true, maxLength: null });
@@ -44,11 +52,15 @@ describe.each(SUPPORTED)('two looks into CPython %s', (minor) => {
       const pattern = classifyPattern(snapshot, { growthBytesPerHour: null, state: 'leak' });
       expect(pattern).toMatchObject({ name: 'accumulated-results', confidence: 'high' });
       expect(snapshot.release).toBe('v2');
+      expect(snapshot.notes).toEqual([]);
+      expect(snapshot.sites[0]).toMatchObject({ container: 'app.retries.QUEUE', line: LEAKING_LINE });
+      expect(snapshot.sites[0]?.traceback[0]).toMatch(/retry_queue\.py:\d+ request$/);
+      expect(pattern.evidence.join(' ')).toContain(`retry_queue.py:${LEAKING_LINE} request`);
     },
   );
 
   it.skipIf(python === undefined)('give layers that add up to the RSS, and what the process does', async () => {
-    const snapshot = await snapshotOf(await start(python?.path ?? '', 'retry_queue.py'));
+    const snapshot = await snapshotOf(await start(python?.path ?? '', 'retry_queue.py'), null);
     expect(snapshot.layers.map(({ layer }) => layer)).toEqual([
       'python-objects',
       'allocator',

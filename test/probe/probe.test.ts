@@ -40,8 +40,8 @@ describe.each(SUPPORTED)('the probe in CPython %s', (minor) => {
     await vi.waitFor(async () => {
       const second = await ask(socket, { verb: 'census', since: first.result.token });
       expect(second.result.containers[0]).toMatchObject({ path: '__main__.GROWING', type: 'list' });
-      expect(second.result.containers[0].lengthDiff).toBeGreaterThan(60);
-      const paths = second.result.containers.map(({ path }: { path: string }) => path);
+      expect(second.result.containers[0]?.lengthDiff).toBeGreaterThan(60);
+      const paths = second.result.containers.map(({ path }) => path);
       expect(paths).toContain('__main__.SLOT.held');
       expect(paths).toContain('__main__.KEYED');
     });
@@ -67,16 +67,12 @@ describe.each(SUPPORTED)('the probe in CPython %s', (minor) => {
     async () => {
       const target = await start(python, 'forks_often.py');
       const socket = await socketOf(target);
-      let answered = 0;
-      for (let i = 0; i < 30; i += 1) {
-        const reply = await ask(socket, { verb: 'census', since: null }).catch(() => null);
-        if (reply?.ok === true) answered += 1;
-        else expect(reply?.code ?? 'interrupted').toBe('interrupted');
-      }
+      const answered: boolean[] = [];
+      for (let i = 0; i < 15; i += 1) answered.push((await ask(socket, { verb: 'census', since: null })).ok);
       target.process.kill('SIGTERM');
       await target.exited;
       const [, forks, slowest] = /forks (\d+) slowest ([\d.]+)/.exec(target.stdout()) ?? [];
-      expect(answered).toBeGreaterThan(10);
+      expect(answered).toEqual(answered.map(() => true));
       expect(Number(forks)).toBeGreaterThan(5);
       expect(Number(slowest)).toBeLessThan(100);
     },
@@ -112,7 +108,7 @@ describe.each(SUPPORTED)('the probe in CPython %s', (minor) => {
     async () => {
       const traced = await start(python, 'sleeps.py', { flags: ['-X', 'tracemalloc=2'] });
       const layers = await ask(await socketOf(traced), { verb: 'layers' });
-      expect(layers.result.pymalloc.usedBytes).toBeGreaterThan(500_000);
+      expect(layers.result.pymalloc?.usedBytes).toBeGreaterThan(500_000);
       expect(layers.result).toMatchObject({ isTracing: true, allocator: 'glibc' });
       const off = await start(python, 'sleeps.py', { env: { PYTHONMALLOC: 'malloc' } });
       expect((await ask(await socketOf(off), { verb: 'layers' })).result).toMatchObject({ pymalloc: null });
@@ -188,7 +184,8 @@ describe('requests that are none', () => {
   ])('%s is refused by its code, and the next request is answered', async (_, bytes, code) => {
     const target = await start(python, 'sleeps.py');
     const socket = await socketOf(target);
-    const reply = await send(socket, bytes).catch(() => ({ ok: false, code }));
+    // The one that is told of too much may hang up before it has heard so: its own write fails.
+    const reply = await send(socket, bytes).catch(() => ({ ok: false, code: 'too-large' }));
     expect(reply).toMatchObject({ ok: false, code });
     expect(await ask(socket, { verb: 'ping' })).toMatchObject({ ok: true, protocol: 1 });
     expect(target.stderr()).toBe('');

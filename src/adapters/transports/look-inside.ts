@@ -6,6 +6,7 @@ import {
   ProbeLayers,
   ProbeRuntime,
   ProbeTypes,
+  ProbeWindow,
 } from '../../analysis/look.ts';
 import { inconclusive, type Outcome, ok } from '../../errors.ts';
 import { type ProbeReply, type ProbeRequest, parseResult, type Transport } from './transport.ts';
@@ -16,8 +17,7 @@ const PING_DEADLINE_MS = 2_000;
 const VERB_DEADLINE_MS = 5_000;
 /** A census of 2,000 modules takes 0.7 s on an idle interpreter; under load it waits for the lock between its slices. */
 const CENSUS_DEADLINE_MS = 20_000;
-/** A look that a fork interrupted, or that met another client, is tried again this often. */
-const ATTEMPTS = 3;
+const ATTEMPTS = 2;
 
 /**
  * T1: one look by the probe, verb by verb, each answer kept even if the next one fails. `earlier`: the first look, when
@@ -30,17 +30,23 @@ export async function lookInside(
   signal: AbortSignal,
 ): Promise<Outcome<InsideLook>> {
   const notes: string[] = [];
-  const identity = await askFor(ProbeIdentity, { verb: 'ping' }, PING_DEADLINE_MS);
+  const identity = await askFor(transport, signal, ProbeIdentity, { verb: 'ping' }, PING_DEADLINE_MS);
   if (identity.outcome !== 'ok') return identity;
   if (identity.value.startTicks !== target.startTicks) {
     const why = `${transport.name} belongs to another process than ${target.pid}`;
     return inconclusive('upstream', why, 'ask again: the instance was replaced');
   }
   const since = earlier?.census?.token ?? null;
-  const layers = await orNote('layers', askFor(ProbeLayers, { verb: 'layers' }, VERB_DEADLINE_MS));
-  const runtime = await orNote('garbage collector', askFor(ProbeRuntime, { verb: 'runtime' }, VERB_DEADLINE_MS));
-  const types = await orNote('type counts', askFor(ProbeTypes, { verb: 'types' }, VERB_DEADLINE_MS));
-  const census = await orNote('containers', askFor(ProbeCensus, { verb: 'census', since }, CENSUS_DEADLINE_MS));
+  const layers = await orNote('layers', askFor(transport, signal, ProbeLayers, { verb: 'layers' }, VERB_DEADLINE_MS));
+  const runtime = await orNote(
+    'garbage collector',
+    askFor(transport, signal, ProbeRuntime, { verb: 'runtime' }, VERB_DEADLINE_MS),
+  );
+  const types = await orNote('type counts', askFor(transport, signal, ProbeTypes, { verb: 'types' }, VERB_DEADLINE_MS));
+  const census = await orNote(
+    'containers',
+    askFor(transport, signal, ProbeCensus, { verb: 'census', since }, CENSUS_DEADLINE_MS),
+  );
   if (types?.why !== null && types?.why !== undefined) notes.push(`type counts: not taken, ${types.why}.`);
   if (census?.isComplete === false)
     notes.push('containers: the census was cut short, the program has too many objects in reach of its modules.');
@@ -48,17 +54,38 @@ export async function lookInside(
     notes.push('containers: the first census had expired, growth is not known.');
   return ok({ identity: identity.value, layers, runtime, census, types, notes });
 
-  async function askFor<T>(schema: z.ZodType<T>, request: ProbeRequest, deadlineMs: number): Promise<Outcome<T>> {
-    const reply = await askPatiently(transport, request, deadlineMs, signal);
-    return reply.outcome === 'ok' ? parseResult(schema, reply.result, transport.name) : reply.failure;
-  }
-
   async function orNote<T>(what: string, asked: Promise<Outcome<T>>): Promise<T | null> {
     const outcome = await asked;
     if (outcome.outcome === 'ok') return outcome.value;
     notes.push(`${what}: not measured, ${outcome.why}.`);
     return null;
   }
+}
+
+/** Seconds of tracing and of the drain after it: enough for 20 leaks at one a 75 ms, and for requests in flight to end. */
+export type TraceWindow = { seconds: number; drainSeconds: number };
+export const DEFAULT_TRACE_WINDOW: TraceWindow = { seconds: 1.5, drainSeconds: 1 };
+
+/** T2: which lines allocated what stays, and the newest entries of the containers that grew up to this census. */
+export function traceInside(
+  transport: Transport,
+  token: string,
+  window: TraceWindow,
+  signal: AbortSignal,
+): Promise<Outcome<ProbeWindow>> {
+  const deadlineMs = VERB_DEADLINE_MS + (window.seconds + window.drainSeconds) * 1000;
+  return askFor(transport, signal, ProbeWindow, { verb: 'window', token, ...window }, deadlineMs);
+}
+
+async function askFor<T>(
+  transport: Transport,
+  signal: AbortSignal,
+  schema: z.ZodType<T>,
+  request: ProbeRequest,
+  deadlineMs: number,
+): Promise<Outcome<T>> {
+  const reply = await askPatiently(transport, request, deadlineMs, signal);
+  return reply.outcome === 'ok' ? parseResult(schema, reply.result, transport.name) : reply.failure;
 }
 
 async function askPatiently(
@@ -74,7 +101,7 @@ async function askPatiently(
   return reply;
 }
 
-/** A fork took the probe's thread away for a moment; it was back before the reply was read. */
+/** The service closed the probe's descriptors: the connection is lost, and the probe listens again at once. */
 function isPassing(reply: ProbeReply): boolean {
-  return reply.outcome === 'failed' && reply.code === 'interrupted';
+  return reply.outcome === 'failed' && reply.code === 'hung-up';
 }

@@ -1,9 +1,9 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { InsideLook, Look, OutsideLook } from '../../analysis/look.ts';
 import type { Snapshot } from '../../analysis/snapshot.ts';
-import { toSnapshot } from '../../analysis/snapshot-diff.ts';
+import { grownBytes, toSnapshot, withSites } from '../../analysis/snapshot-diff.ts';
 import { inconclusive, type Outcome, ok } from '../../errors.ts';
-import { lookInside } from './look-inside.ts';
+import { DEFAULT_TRACE_WINDOW, lookInside, type TraceWindow, traceInside } from './look-inside.ts';
 import type { Transport } from './transport.ts';
 
 export type LookTarget = {
@@ -22,6 +22,8 @@ export type LookContext = {
   /** Between the looks. */
   windowSeconds: number;
   signal: AbortSignal;
+  /** T2, after the looks and only when containers grew; null: never. Default: 1.5 s and a drain of 1 s. */
+  traceWindow?: TraceWindow | null;
 };
 
 /**
@@ -40,7 +42,22 @@ export async function lookTwice(target: LookTarget, context: LookContext): Promi
   const second = await look(target, context, first.value.look.inside);
   if (second.outcome !== 'ok') return second;
   const notes = [...first.value.notes, ...second.value.notes];
-  return ok(toSnapshot(target, first.value.look, second.value.look, notes));
+  const snapshot = toSnapshot(target, first.value.look, second.value.look, notes);
+  return ok(await traceGrowth(snapshot, second.value.look.inside, context));
+}
+
+/** Growth of less than this in one window is not worth slowing a service down for. */
+const WORTH_TRACING_BYTES = 16 * 1024;
+
+/** T2: the allocating lines, when named containers grew. A window that is refused is told; the rest stands. */
+async function traceGrowth(snapshot: Snapshot, inside: InsideLook | null, context: LookContext): Promise<Snapshot> {
+  const { transport, signal, traceWindow = DEFAULT_TRACE_WINDOW } = context;
+  const token = inside?.census?.token;
+  const grows = snapshot.containers.some((row) => row.maxLength === null && grownBytes(row) >= WORTH_TRACING_BYTES);
+  if (transport === null || traceWindow === null || token === undefined || !grows) return snapshot;
+  const window = await traceInside(transport, token, traceWindow, signal);
+  if (window.outcome === 'ok') return withSites(snapshot, window.value);
+  return { ...snapshot, notes: [...snapshot.notes, `allocating lines: not traced, ${window.why}.`] };
 }
 
 type NotedLook = { look: Look; notes: readonly string[] };

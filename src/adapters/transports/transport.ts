@@ -7,7 +7,10 @@ export const PROTOCOL = 1;
 /** Longest reply that is read: the probe's lists are bounded, so a longer one is no probe's. */
 export const LARGEST_REPLY_BYTES = 1024 * 1024;
 
-export type ProbeRequest = { verb: 'ping' | 'layers' | 'runtime' | 'types' } | { verb: 'census'; since: string | null };
+export type ProbeRequest =
+  | { verb: 'ping' | 'layers' | 'runtime' | 'types' }
+  | { verb: 'census'; since: string | null }
+  | { verb: 'window'; token: string; seconds: number; drainSeconds: number };
 
 /**
  * One way to reach a probe. `ask` sends one request and resolves with the reply's result, unparsed.
@@ -24,16 +27,7 @@ export type ProbeReply =
   | { outcome: 'ok'; result: unknown }
   | { outcome: 'failed'; code: ProbeFailure; failure: Failure };
 
-export type ProbeFailure =
-  | 'absent'
-  | 'refused'
-  | 'silent'
-  | 'hung-up'
-  | 'protocol'
-  | 'garbage'
-  | 'busy'
-  | 'interrupted'
-  | 'aborted';
+export type ProbeFailure = 'absent' | 'refused' | 'silent' | 'hung-up' | 'protocol' | 'garbage' | 'busy' | 'aborted';
 
 const Reply = z.discriminatedUnion('ok', [
   z.object({ protocol: z.number(), ok: z.literal(true), result: z.unknown() }),
@@ -62,7 +56,6 @@ export function parseReply(line: string, name: string): ProbeReply {
   const why = `${name} refused: ${data.why}`;
   if (data.code === 'busy')
     return refuse('busy', inconclusive('upstream', why, 'ask again when the other look has ended'));
-  if (data.code === 'interrupted') return refuse('interrupted', inconclusive('upstream', why, 'ask again'));
   return refuse(data.code === 'protocol' ? 'protocol' : 'refused', failed('operator', why, UPGRADE));
 }
 

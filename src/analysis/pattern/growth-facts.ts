@@ -36,6 +36,8 @@ export type GrowthFacts = {
   /** Sentences: containers that grow but are not blamed. */
   bystanders: readonly string[];
   ownerless: readonly string[];
+  /** Sentences: where the newest entries of a container were allocated, as far as a tracing window saw. */
+  linesOf: (path: string) => readonly string[];
   isInside: boolean;
 };
 
@@ -62,6 +64,10 @@ export function growthFacts(snapshot: Snapshot, context: PatternContext): Growth
     cycleSigns: cycleSigns(snapshot),
     bystanders: grown.filter(isBounded).map(describeBounded),
     ownerless: suspects.length === 0 ? [] : [`${suspects[0]?.container.path} grows too, by less`],
+    linesOf: (path) =>
+      snapshot.sites
+        .filter(({ container }) => container === path)
+        .map(({ traceback }) => `its newest entries are allocated at ${traceback[0]}`),
     isInside: snapshot.layers.some(({ layer: name }) => name === 'python-objects') || snapshot.gc !== null,
   };
 }

@@ -11,6 +11,7 @@ HELD = 256
 # Rows of a reply: those that grew most, then the longest.
 GROWN_ROWS = 24
 LONGEST_ROWS = 24
+TRACED = 5
 
 _AMBIGUOUS = object()
 _counter = [0]
@@ -19,7 +20,7 @@ _counter = [0]
 class _Look:
     """What is remembered: the longest containers themselves, and of all the length by path and type."""
 
-    def __init__(self, walk):
+    def __init__(self, walk, grown):
         longest = sorted(walk.found.values(), key=lambda found: -found.length)
         self.held = {id(found.thing): (found, evidence.oldest_ids(found)) for found in longest[:HELD]}
         self.by_path = {}
@@ -29,6 +30,8 @@ class _Look:
             self.by_path[key] = _AMBIGUOUS if known else (found.length, evidence.oldest_ids(found))
         self.is_complete = walk.is_complete
         self.taken_at = time.monotonic()
+        # Those that grew since the look before: a tracing window asks where their newest entries came from.
+        self.grown = grown
 
 
 def take(since):
@@ -37,12 +40,13 @@ def take(since):
     walk = Walk()
     yield from walk.run()
     earlier = stored_looks.find(since) if since else None
+    grown = []
     if earlier:
-        rows = yield from _grown_rows(walk, earlier)
+        rows, grown = yield from _grown_rows(walk, earlier)
     else:
         rows = [_row(found) for found in _longest(walk)]
     token = "%d.%d" % (os.getpid(), _next_number())
-    stored_looks.keep(token, _Look(walk))
+    stored_looks.keep(token, _Look(walk, grown))
     return {
         "token": token,
         "since": since if earlier else None,
@@ -88,7 +92,7 @@ def _grown_rows(walk, earlier):
         row = _row(found, diff, kept)
         row.update((yield from evidence.describe(found)))
         rows.append(row)
-    return rows
+    return rows, [found for found, _, _ in grown[:TRACED]]
 
 
 def _compare(found, earlier):

@@ -7,6 +7,8 @@ import _tracemalloc
 import ctypes
 import re
 
+from . import allocator_hooks as hooks
+
 _libc = ctypes.CDLL(None)
 
 _PYMALLOC_ROWS = {
@@ -17,12 +19,6 @@ _PYMALLOC_ROWS = {
     "quantizationBytes": r"# bytes lost to quantization\s*=\s*([\d,]+)",
     "alignmentBytes": r"# bytes lost to arena alignment\s*=\s*([\d,]+)",
 }
-
-_OBJECT_DOMAIN = 2  # PYMEM_DOMAIN_OBJ
-
-
-class _Allocator(ctypes.Structure):
-    _fields_ = [(name, ctypes.c_void_p) for name in ("ctx", "malloc", "calloc", "realloc", "free")]
 
 
 def _malloc_info(field_type):
@@ -112,17 +108,12 @@ def _with_own_allocator(write_stats, stream):
     if not _is_tracing():
         write_stats(stream)
         return
-    get_allocator, set_allocator = ctypes.pythonapi.PyMem_GetAllocator, ctypes.pythonapi.PyMem_SetAllocator
-    for function in (get_allocator, set_allocator):
-        function.argtypes, function.restype = [ctypes.c_int, ctypes.c_void_p], None
-    hook = _Allocator()
-    get_allocator(_OBJECT_DOMAIN, ctypes.byref(hook))
-    hidden = _Allocator.from_address(hook.ctx)
-    set_allocator(_OBJECT_DOMAIN, ctypes.byref(hidden))
+    hook = hooks.current(hooks.OBJ)
+    hooks.install(hooks.OBJ, hooks.behind(hook))
     try:
         write_stats(stream)
     finally:
-        set_allocator(_OBJECT_DOMAIN, ctypes.byref(hook))
+        hooks.install(hooks.OBJ, hook)
 
 
 def _is_tracing():

@@ -8,17 +8,9 @@ import types
 
 from . import gc_watch
 from .door import start_ticks
+from .refused import Refused
 
 PROTOCOL = 1
-
-
-class Refused(Exception):
-    """The probe won't do it now; `code` for programs, `why` for people."""
-
-    def __init__(self, code, why):
-        super().__init__(why)
-        self.code = code
-        self.why = why
 
 
 def refusal(code, why):
@@ -91,11 +83,15 @@ def _runtime(_arguments, _life):
 
 
 def _census(arguments, _life):
-    from . import census
+    from . import census, headroom
 
     since = arguments.get("since")
     if since is not None and type(since) is not str:
         raise Refused("bad-request", "`since` is the token of an earlier census")
+    room, _ = headroom.available()
+    if room is not None and room < headroom.FLOOR_BYTES:
+        why = "%d bytes are left before the limit, a census may take 16 MB and leaves %d free"
+        raise Refused("headroom", why % (room, headroom.FLOOR_BYTES))
     return census.take(since)
 
 
@@ -105,4 +101,13 @@ def _types(_arguments, _life):
     return type_counts.count()
 
 
-VERBS = {"ping": _ping, "layers": _layers, "runtime": _runtime, "census": _census, "types": _types}
+def _window(arguments, _life):
+    from . import window
+
+    token, seconds, drain = (arguments.get(name) for name in ("token", "seconds", "drainSeconds"))
+    if type(token) is not str or not all(type(n) in (int, float) and 0 <= n <= 60 for n in (seconds, drain)):
+        raise Refused("bad-request", "`token` of a census, `seconds` and `drainSeconds` from 0 to 60")
+    return window.take(token, seconds, drain)
+
+
+VERBS = {"ping": _ping, "layers": _layers, "runtime": _runtime, "census": _census, "types": _types, "window": _window}

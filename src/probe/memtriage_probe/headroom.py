@@ -1,0 +1,65 @@
+"""How many bytes may still be charged before something is killed for it. Every dear look asks first."""
+
+import os
+
+# The least that must stay free after a look, whatever the limit is.
+FLOOR_BYTES = 64 << 20
+
+_V1 = ("/sys/fs/cgroup/memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
+_V2 = ("/sys/fs/cgroup", "memory.max", "memory.current", "inactive_file")
+_UNLIMITED = 1 << 60
+
+
+def available():
+    """(bytes, whether a kill would take the whole group): the tightest of all ancestor cgroups and the machine.
+
+    Page cache that the kernel drops before it kills counts as free. None when nothing can be read.
+    """
+    rooms, kills_group = [], False
+    for line in _lines("/proc/self/cgroup"):
+        _, controllers, path = line.split(":", 2)
+        if controllers == "":
+            scheme = _V2
+        elif "memory" in controllers.split(","):
+            scheme = _V1
+        else:
+            continue
+        while True:
+            folder = scheme[0] + path.rstrip("/")
+            rooms.append(_room(folder, *scheme[1:]))
+            kills_group = kills_group or _lines(folder + "/memory.oom.group") == ["1"]
+            if path in ("", "/"):
+                break
+            path = os.path.dirname(path)
+    rooms.append(_available_on_machine())
+    rooms.append(_number(os.environ.get("MEMTRIAGE_TEST_HEADROOM")))  # for tests: it can only make the room smaller
+    known = [room for room in rooms if room is not None]
+    return (min(known) if known else None), kills_group
+
+
+def _room(folder, limit_file, usage_file, cache_field):
+    limit = _number("".join(_lines(folder + "/" + limit_file)))
+    usage = _number("".join(_lines(folder + "/" + usage_file)))
+    if limit is None or usage is None or limit >= _UNLIMITED:
+        return None
+    fields = dict(line.split()[:2] for line in _lines(folder + "/memory.stat"))
+    return limit - usage + int(fields.get(cache_field, 0))
+
+
+def _available_on_machine():
+    for line in _lines("/proc/meminfo"):
+        if line.startswith("MemAvailable:"):
+            return int(line.split()[1]) * 1024
+    return None
+
+
+def _number(text):
+    return int(text) if text and text.strip().isdigit() else None
+
+
+def _lines(path):
+    try:
+        with open(path) as file:
+            return file.read().splitlines()
+    except OSError:
+        return []
