@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import { startWorkspace, type Workspace } from '../../src/demo/workspace/workspace.ts';
 import { startRedis, type TestRedis } from '../support/redis.ts';
-import { type Replica, startReplica } from './outbox-rig.ts';
+import { FAST, type Replica, startReplica } from './outbox-rig.ts';
 import { anIncident, aProgress, aReport } from './reports.ts';
 
 const CHANNEL = 'C0PAY';
@@ -215,3 +215,55 @@ test('the thread tells where it stands', async () => {
   expect(await outbox.findThread('M-12')).toEqual({ channelId: CHANNEL, rootTs: root?.ts });
   expect(await outbox.permalink('M-12')).toContain(`/archives/${CHANNEL}/p`);
 });
+
+test('verdicts and new threads go before progress when a channel has more to say than it may', async () => {
+  const { outbox } = await start({ limits: { ...FAST, postEveryMs: 100 } });
+  const ids = Array.from({ length: 10 }, (_, i) => `M-${i + 1}`);
+  await Promise.all(ids.map((id) => outbox.showProgress(anIncident({ id }), aProgress({ incident: id }))));
+  await outbox.publishReport(anIncident({ id: 'M-99' }), aReport({ incident: 'M-99' }));
+  await vi.waitFor(() => expect(workspace.messages(CHANNEL)).toHaveLength(11), { timeout: 10_000 });
+  const roots = workspace.messages(CHANNEL).map(({ metadata }) => metadata?.event_payload['incident']);
+  expect(roots.indexOf('M-99')).toBeLessThan(3);
+  const firstReply = workspace.everPosted(CHANNEL).findIndex(({ threadTs }) => threadTs !== null);
+  expect(firstReply === -1 || firstReply >= 11).toBe(true);
+});
+
+test('two messages of one channel are a second apart by the real limits, and Slack never has to say no', async () => {
+  const strict = await startWorkspace({ enforceRateLimits: true });
+  const replica = await startReplica(redis, strict, { prefix, limits: {} });
+  replicas.push(replica);
+  await replica.outbox.publishReport(anIncident(), aReport());
+  await vi.waitFor(() => expect(strict.everPosted(CHANNEL)).toHaveLength(1 + REPLIES), { timeout: 15_000 });
+  const posts = strict.calls().filter(({ method }) => method === 'chat.postMessage');
+  const gaps = posts.slice(1).map(({ at }, i) => at - (posts[i]?.at ?? 0));
+  expect(Math.min(...gaps)).toBeGreaterThanOrEqual(1000);
+  expect(strict.calls().every(({ status }) => status === 200)).toBe(true);
+  await replica.worker.close();
+  await strict.close();
+});
+
+test('nothing is kept for ever: every key of a quiet thread expires', async () => {
+  const { outbox } = await start();
+  await outbox.showProgress(anIncident(), aProgress());
+  await outbox.publishReport(anIncident(), aReport());
+  await reportIsComplete();
+  const client = redis.connect();
+  const isQuiet = async () => expect(await client.exists(`${prefix}:outbox:channels`)).toBe(0);
+  await vi.waitFor(isQuiet);
+  for (const key of await client.keys(`${prefix}:outbox:*`)) {
+    expect({ key, ttl: await client.pttl(key) }).toEqual({ key, ttl: expect.toSatisfy((ttl: number) => ttl > 0) });
+  }
+});
+
+test('messages of others in the channel do not confuse the search for a lost one', async () => {
+  const { outbox } = await start();
+  for (let i = 0; i < 250; i += 1) workspace.say({ user: 'U0ALICE', channel: CHANNEL, text: `chatter ${i}` });
+  workspace.faults.add({ method: 'chat.postMessage', kind: 'drop-after', times: 1 });
+  await outbox.publishReport(anIncident(), aReport());
+  await vi.waitFor(() => expect(ours()).toHaveLength(1 + REPLIES), { timeout: 10_000 });
+  expect(ours().filter(({ threadTs }) => threadTs === null)).toHaveLength(1);
+});
+
+function ours() {
+  return workspace.everPosted(CHANNEL).filter(({ isBot }) => isBot);
+}

@@ -1,0 +1,71 @@
+import { expect, test } from 'vitest';
+import { nextAction, type OutboxTimes, type Slot, type ThreadState } from '../../src/adapters/slack/outbox-thread.ts';
+
+const NOW = 1_000_000;
+const times: OutboxTimes = { editEveryMs: 3000, requestTimeoutMs: 10_000, settleMs: 1500 };
+
+/**
+ * A thread in a few words: `root:report@2/1` is the second version of a report whose first one is shown; `/-` is not
+ * there yet, `/?` was begun and nobody answered, `/!` was begun by somebody who may still be at it.
+ */
+function threadOf(drawing: string, changes: Partial<ThreadState> = {}): ThreadState {
+  const slots: Slot[] = [];
+  const sent = new Map<string, { ts: string; version: number }>();
+  const intents = new Map<string, { version: number; at: number; endedAt: number | null }>();
+  for (const [order, word] of drawing.split(' ').entries()) {
+    const [, key = '', kind = '', version = '', state = ''] = /^([\w-]+):(\w+)@(\d+)\/(.+)$/.exec(word) ?? [];
+    slots.push({ key, kind: kind as Slot['kind'], order, version: Number(version), digest: '', message: '{}' });
+    if (/\d/.test(state)) sent.set(key, { ts: `ts-${key}`, version: Number(state) });
+    if (state === '?') intents.set(key, { version: 1, at: NOW - 5000, endedAt: NOW - 1000 });
+    if (state === '!') intents.set(key, { version: 1, at: NOW - 5000, endedAt: null });
+  }
+  const base = { incidentId: 'M-1', channelId: 'C1', revision: 1, generation: 0, editedAt: 0 };
+  return { ...base, slots, sent, intents, ...changes };
+}
+
+function told(thread: ThreadState, mayEdit = true): string {
+  const action = nextAction(thread, NOW, times, mayEdit);
+  if (action.kind === 'none') return 'none';
+  return action.kind === 'wait'
+    ? `wait ${action.ms} (${action.priority})`
+    : `${action.kind} ${action.slot.key} (${action.priority})`;
+}
+
+test.each([
+  // Nothing can stand before its root.
+  ['reply-1:reply@1/-', 'none'],
+  ['root:progress@1/-', 'post root (1)'],
+  // A verdict goes before every other new thread.
+  ['root:report@2/-', 'post root (0)'],
+  ['root:report@2/- reply-1:reply@1/-', 'post root (0)'],
+  ['root:progress@1/1', 'none'],
+  ['root:progress@2/1', 'edit root (3)'],
+  // Evidence goes before progress, a verdict before evidence.
+  ['root:progress@2/1 reply-1:reply@1/-', 'post reply-1 (2)'],
+  ['root:report@2/1 reply-1:reply@1/-', 'edit root (0)'],
+  ['root:report@2/2 reply-1:reply@1/1 reply-2:reply@1/-', 'post reply-2 (2)'],
+  ['root:report@2/2 reply-1:reply@1/1', 'none'],
+  ['root:report@2/2 reply-1:reply@2/1', 'edit reply-1 (2)'],
+  // The answer was lost a second ago: Slack gets half a second more to show the message, before it is looked for.
+  ['root:progress@1/?', 'wait 500 (1)'],
+  ['root:report@2/2 reply-1:reply@1/?', 'wait 500 (2)'],
+  // Whoever began five seconds ago may be at it for five more.
+  ['root:report@1/!', 'wait 6500 (0)'],
+])('%s: %s', (drawing, action) => {
+  expect(told(threadOf(drawing))).toBe(action);
+});
+
+test('a message whose answer was lost is looked for before it is posted again', () => {
+  const intents = new Map([['root', { version: 1, at: NOW - 20_000, endedAt: null }]]);
+  expect(told(threadOf('root:report@1/-', { intents }))).toBe('find root (0)');
+});
+
+test('progress of one message is not edited again within three seconds, a verdict at once', () => {
+  expect(told(threadOf('root:progress@3/2', { editedAt: NOW - 1000 }))).toBe('wait 2000 (3)');
+  expect(told(threadOf('root:report@3/2', { editedAt: NOW - 1000 }))).toBe('edit root (0)');
+});
+
+test('evidence does not wait for a verdict that has to wait for its turn to be edited', () => {
+  expect(told(threadOf('root:report@2/1 reply-1:reply@1/-'), false)).toBe('post reply-1 (2)');
+  expect(told(threadOf('root:report@2/1'), false)).toBe('none');
+});
