@@ -3,7 +3,7 @@ import { readdirSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { expect } from 'vitest';
+import { setTimeout as wait } from 'node:timers/promises';
 import { anyPython } from '../support/pythons.ts';
 
 const PROBE = resolve('src/probe');
@@ -50,9 +50,10 @@ export async function createPrograms(): Promise<Programs> {
     sockets: dir,
     async start(env = {}, code = SLEEPER) {
       const program = launch(code, { PYTHONPATH: PROBE, MEMTRIAGE_SOCKET_DIR: dir, ...env });
-      await expect
-        .poll(() => readdirSync(dir).some((name) => name.startsWith(`${program.pid}.`)), { timeout: 20_000 })
-        .toBe(true);
+      const isListening = () => readdirSync(dir).some((name) => name.startsWith(`${program.pid}.`));
+      for (const end = Date.now() + 20_000; !isListening(); await wait(20)) {
+        if (Date.now() > end) throw new Error(`the probe of ${program.pid} made no socket in ${dir}`);
+      }
       return program;
     },
     startBare: async (code) => launch(code, {}),

@@ -51,10 +51,9 @@ describe('reading a process', () => {
   test('reads a process whose name looks like the fields of another one', async () => {
     const rename = (name: string) =>
       `import ctypes; ctypes.CDLL(None).prctl(15, ctypes.c_char_p(${JSON.stringify(name)}.encode()))`;
-    for (const name of [') S 1 2 (', 'a\nb) Z 1', '(((', 'x y z', ')']) {
-      const pid = await startPython(rename(name));
-      expect(readProcess(pid)?.ppid, name).toBe(process.pid);
-    }
+    const names = [') S 1 2 (', 'a\nb) Z 1', '(((', 'x y z', ')'];
+    const pids = await Promise.all(names.map((name) => startPython(rename(name))));
+    expect(pids.map((pid) => readProcess(pid)?.ppid)).toEqual(names.map(() => process.pid));
   });
 
   test('has nothing to tell of a process that is gone or a zombie', async () => {
