@@ -72,7 +72,7 @@ async function tellOfConfigured(
 }
 
 function toLine(finding: CheckFinding): string {
-  const [first = '', ...more] = finding.what.split('\n');
+  const [first = '', ...more] = finding.what.split(/:?\n/);
   const toDo = finding.level === 'ok' ? '' : ` — ${finding.toDo}`;
   // Several problems of one file stand below what they are about, and the cure beside it.
   return `${[`${finding.level.padEnd(4)}  ${first}${toDo}`, ...more].join('\n      ')}\n`;

@@ -99,7 +99,7 @@ test('without a configuration the rest is still looked at', async () => {
 test('every problem of the configuration stands below its line', async () => {
   const { exitCode, lines } = await examine('services:\n  checkout: { limit: 2GB, sockt: /x }\n');
   expect(exitCode).toBe(78);
-  expect(lines[0]).toMatch(/^fail {2}the configuration has 3 problems: — Correct the lines/);
+  expect(lines[0]).toMatch(/^fail {2}the configuration has 3 problems — Correct the lines/);
   expect(lines.slice(1, 4)).toEqual([
     expect.stringMatching(/^ {6}\S+:2:3 services\.checkout: found no source/),
     expect.stringMatching(/^ {6}\S+:2:15 services\.checkout\.limit: found "2GB"/),

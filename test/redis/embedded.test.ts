@@ -36,6 +36,7 @@ async function open(configDir = directory): Promise<RedisHandle> {
 /** A role in a process of its own, which can be killed. Ready when it has said so. */
 async function startRole(): Promise<ChildProcess> {
   const role = fork(join(import.meta.dirname, 'role-process.mjs'), [directory], {
+    execArgv: ['--import', 'tsx'],
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
   });
   roles.push(role);
