@@ -151,6 +151,21 @@ test('a root that a person deleted is posted anew with everything below it', asy
   await reportIsComplete();
 });
 
+test('a reply that a person deleted stays deleted when the report is told again with other words', async () => {
+  const { outbox } = await start();
+  await outbox.publishReport(anIncident(), aReport());
+  await reportIsComplete();
+  const reply = workspace.everPosted(CHANNEL).at(1);
+  workspace.deleteMessage({ channel: CHANNEL, ts: reply?.ts ?? '' });
+  const steps = [{ step: 'capture', outcome: 'ok' as const, seconds: 9, note: 'measured again' }];
+  await outbox.publishReport(anIncident(), aReport({ steps, verdict: 'warning', checks: [] }));
+  await vi.waitFor(() => expect(workspace.calls().some(({ error }) => error === 'message_not_found')).toBe(true));
+  await outbox.publishReport(anIncident({ id: 'M-13' }), aReport({ incident: 'M-13' }));
+  await vi.waitFor(() => expect(workspace.messages(CHANNEL)).toHaveLength(2));
+  expect(workspace.everPosted(CHANNEL).filter(({ ts }) => ts === reply?.ts)).toMatchObject([{ deleted: true }]);
+  expect(workspace.messages(CHANNEL)[0]?.metadata?.event_payload['generation']).toBe(0);
+});
+
 test('a channel that the bot was not invited to gets its thread once it was', async () => {
   workspace.setMember(CHANNEL, false);
   const { outbox } = await start();

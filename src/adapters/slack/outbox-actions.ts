@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 import { z } from 'zod';
 import type { OutboxLimits } from './outbox-limits.ts';
 import type { OutboxStore } from './outbox-store.ts';
-import { type Action, PRIORITY, type Slot, type ThreadState } from './outbox-thread.ts';
+import { type Action, PRIORITY, ROOT, type Slot, type ThreadState } from './outbox-thread.ts';
 import { findPosted, toMetadata } from './posted-messages.ts';
 import { cureOf, refusalKind } from './refusals.ts';
 import type { SlackAnswer, SlackWeb } from './slack-web.ts';
@@ -98,6 +98,11 @@ async function edit(delivery: Delivery, thread: ThreadState, action: Extract<Act
     case 'rate-limited':
       return await restAsAsked(delivery, thread, answer.retryAfterSeconds);
     case 'refused':
+      if (slot.key !== ROOT && answer.error === 'message_not_found') {
+        // A person took this reply away; the rest of the thread stands.
+        await store.markSent(thread, slot.key, { ts, version: slot.version }, false);
+        return { kind: 'moved' };
+      }
       return await onRefusal(delivery, thread, slot, answer.error);
   }
 }
