@@ -16,6 +16,21 @@ export const Growth = z.object({
 });
 export const Verdict = z.enum(['healthy', 'warning', 'critical', 'inconclusive']);
 
+/** The baseline that was compared with; times RFC 3339, 0.42 = 42 % above it. */
+export const ComparedBaseline = z.object({
+  bytes: z.number(),
+  release: z.string().nullable(),
+  recordedAt: z.string(),
+  deltaRatio: z.number().nullable(),
+});
+
+/** Since when it grows, and the release that ran then. */
+export const Onset = z.object({
+  at: z.string(),
+  release: z.string().nullable(),
+  afterDeploySeconds: z.number().nullable(),
+});
+
 export const CaptureFinding = z.object({
   kind: z.literal('capture'),
   source: z.string(),
@@ -37,23 +52,14 @@ export type CaptureFinding = z.infer<typeof CaptureFinding>;
 
 export const CompareFinding = z.object({
   kind: z.literal('compare'),
-  baseline: z
-    .object({
-      bytes: z.number(),
-      release: z.string().nullable(),
-      recordedAt: z.string(),
-      deltaRatio: z.number().nullable(),
-    })
-    .nullable(),
+  baseline: ComparedBaseline.nullable(),
   /** The worst instance, the release it runs, and the release that ran before it (null: none seen). */
   worstInstance: z.string().nullable(),
   worstBytes: z.number().nullable(),
   release: z.string().nullable(),
   previousRelease: z.string().nullable(),
   deployedAt: z.string().nullable(),
-  onset: z
-    .object({ at: z.string(), release: z.string().nullable(), afterDeploySeconds: z.number().nullable() })
-    .nullable(),
+  onset: Onset.nullable(),
   analysis: z.object({
     verdict: Verdict,
     state: z.enum(['healthy', 'filling', 'suspect', 'leak', 'inconclusive']),

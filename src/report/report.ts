@@ -1,7 +1,7 @@
 /** The report as JSON: the shape that contract users hold on to. Units in the names; what was not measured is null. */
 import { z } from 'zod';
 import { Confidence, LeakPattern, Snapshot } from '../analysis/snapshot.ts';
-import { Growth, Interval, Verdict } from '../incident/step-result.ts';
+import { ComparedBaseline, Growth, Interval, Onset, Verdict } from '../incident/step-result.ts';
 
 export const RecommendedAction = z.enum(['rollback', 'restart', 'raise-limit', 'investigate', 'none']);
 export type RecommendedAction = z.infer<typeof RecommendedAction>;
@@ -48,17 +48,8 @@ export const Report = z.object({
   }),
   growth: Growth.nullable(),
   timeToLimitSeconds: Interval.nullable(),
-  baseline: z
-    .object({
-      bytes: z.number(),
-      release: z.string().nullable(),
-      recordedAt: z.string(),
-      deltaRatio: z.number().nullable(),
-    })
-    .nullable(),
-  onset: z
-    .object({ at: z.string(), release: z.string().nullable(), afterDeploySeconds: z.number().nullable() })
-    .nullable(),
+  baseline: ComparedBaseline.nullable(),
+  onset: Onset.nullable(),
   oomKills: z.object({ count: z.number(), windowSeconds: z.number() }).nullable(),
   snapshot: Snapshot.nullable(),
   pattern: LeakPattern.nullable(),

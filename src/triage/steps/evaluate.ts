@@ -18,7 +18,7 @@ export function evaluate({ results, service }: StepContext): StepOutcome {
     { capture: findingOf(results, 'capture'), compare, pattern },
     service.policy,
   );
-  const note = `${verdict}: ${recommendation.action}, because ${recommendation.reasons[0] ?? ''}`;
+  const note = `${verdict}: ${recommendation.action}. ${recommendation.reasons[0] ?? ''}`;
   return {
     outcome: verdict === 'inconclusive' ? 'inconclusive' : 'ok',
     note,
