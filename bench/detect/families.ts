@@ -5,7 +5,7 @@ import { type Behaviour, calm } from './service.ts';
 export type Family = {
   name: string;
   label: 'healthy' | 'leak';
-  /** Memory that fills on past the middle of the window: apart in the count of alarms through time. */
+  /** Grows towards a level (warm-up, cache): counted apart in the alarms through time. */
   fills?: boolean;
   hours: (random: Random) => number;
   load?: 'flat' | 'daily' | 'phases' | 'ramp';
@@ -57,11 +57,13 @@ const HEALTHY: readonly Omit<Family, 'label'>[] = [
   { name: 'log_creep', hours: halfDay, behaviour: (r) => ({ ...calm(r), creep: r.between(0.01, 0.025) }) },
   {
     name: 'warmup_plateau',
+    fills: true,
     hours: halfDay,
     behaviour: (r, h) => ({ ...calm(r), warmUp: { share: r.between(0.2, 0.5), hours: h * r.between(0.02, 0.1) } }),
   },
   {
     name: 'lru_fill',
+    fills: true,
     hours: halfDay,
     behaviour: (r, h) => ({ ...calm(r), fill: { share: r.between(0.2, 0.6), hours: h * r.between(0.1, 0.4) } }),
   },
@@ -73,6 +75,7 @@ const HEALTHY: readonly Omit<Family, 'label'>[] = [
   },
   {
     name: 'ttl_cache',
+    fills: true,
     hours: halfDay,
     behaviour: (r) => ({ ...calm(r), load: r.between(0.05, 0.15), fill: { share: r.between(0.1, 0.3), hours: 1.5 } }),
   },
@@ -135,6 +138,7 @@ const HEALTHY: readonly Omit<Family, 'label'>[] = [
   },
   {
     name: 'deploy_cold_cache',
+    fills: true,
     hours: halfDay,
     deploy: atMiddle,
     behaviour: (r, h) => ({ ...calm(r), fill: { share: r.between(0.1, 0.3), hours: h * r.between(0.08, 0.2) } }),

@@ -20,6 +20,9 @@ type Recorded = {
   };
 };
 
+/** Kinds whose memory grows towards a level: warm-ups, caches, mapped files. */
+const FILLING = ['warmup', 'lru', 'ttl', 'mmap', 'cold_cache'];
+
 const ROLLBACK = { rollback: 'yes', do_not_roll_back: 'no', need_more_evidence: 'need-more-evidence' } as const;
 
 /** The labelled set in a file, with its truth. */
@@ -35,7 +38,7 @@ export function readLabelled(file: string): LabelledCase[] {
       seriesCase: parsed.value,
       truth: {
         label: recorded.label,
-        fills: recorded.kind.includes('fill') || recorded.kind.includes('warmup') || recorded.kind.includes('creep'),
+        fills: FILLING.some((kind) => recorded.kind.includes(kind)),
         bytesPerHour: Object.fromEntries(
           (recorded.pods ?? [{ pod: 'pod-0', ground_truth_growth_bytes_per_hour: rate }]).map((pod) => [
             pod.pod,

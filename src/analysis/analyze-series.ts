@@ -1,5 +1,5 @@
 import { type DeployFinding, judgeDeploy } from './deploy.ts';
-import { isFilling, overBaseline } from './level.ts';
+import { healthyProfile, isFilling, overBaseline } from './level.ts';
 import { onsetOf } from './onset.ts';
 import { fitPod, type PodFit, worstPod } from './pods.ts';
 import { returnsInQuiet } from './quiet.ts';
@@ -103,7 +103,9 @@ function stateOf(
   if (pod.fit.windowSeconds + settings.startUpSeconds < settings.tooFreshSeconds) return 'inconclusive';
   if (probability <= settings.suspectProbability) return 'healthy';
   if (isFilling(pod, seriesCase, settings)) return 'filling';
-  return probability > settings.leakProbability ? 'leak' : 'suspect';
+  if (probability <= settings.leakProbability) return 'suspect';
+  const watched = seriesCase.now - (pod.current[0]?.startSeconds ?? seriesCase.now);
+  return watched < settings.matureSeconds && healthyProfile(pod, seriesCase, settings) === null ? 'suspect' : 'leak';
 }
 
 function leakingOf(state: MemoryState): boolean | null {

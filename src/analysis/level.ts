@@ -43,9 +43,9 @@ export function overBaseline(pod: PodFit, seriesCase: SeriesCase): number | null
  * upper quartile, with 1.5 % margin. The baseline's profile decides, else the release before if it did not grow
  * itself. Processes that are replaced young are compared at their ages; one killed at the limit filled too much.
  */
-export function isFilling(pod: PodFit, { baseline }: SeriesCase, settings: AnalysisSettings): boolean {
-  const healthy = baseline ?? (isCalm(pod.previousFit, settings) ? profileOf(pod.previous) : []);
-  if (healthy.length < settings.fewestSamples || pod.fit === null) return false;
+export function isFilling(pod: PodFit, seriesCase: SeriesCase, settings: AnalysisSettings): boolean {
+  const healthy = healthyProfile(pod, seriesCase, settings);
+  if (healthy === null || pod.fit === null) return false;
   if (pod.current.some(({ endReason }) => endReason === 'oom')) return false;
   const { lives, span } = pod.fit;
   const isReplacedYoung = lives.length >= MANY_LIVES;
@@ -57,8 +57,15 @@ export function isFilling(pod: PodFit, { baseline }: SeriesCase, settings: Analy
 /** From so many lives of one release on, being replaced is how its processes end. */
 const MANY_LIVES = 3;
 
-function isCalm(fit: PodFit['previousFit'], settings: AnalysisSettings): boolean {
-  return fit !== null && fit.probability <= settings.unclearProbability;
+/** A healthy release by age of process: the baseline's, else the release before if it did not grow; or null. */
+export function healthyProfile(
+  { previous, previousFit }: PodFit,
+  { baseline }: SeriesCase,
+  settings: AnalysisSettings,
+): readonly Sample[] | null {
+  const wasCalm = previousFit !== null && previousFit.probability <= settings.unclearProbability;
+  const profile = baseline ?? (wasCalm ? profileOf(previous) : []);
+  return profile.length < settings.fewestSamples ? null : profile;
 }
 
 function upperQuartile(profile: readonly Sample[]): number {

@@ -56,6 +56,10 @@ export const ProbeLayers = z.object({
     .nullable(),
   malloc: z.object({ usedBytes: z.number(), freeBytes: z.number(), wraps: z.boolean() }).nullable(),
   allocator: z.string(),
+  /** Python blocks above 512 bytes, which come from malloc: the interpreter counts them, but not their bytes. */
+  largeBlocks: z.number().nullable(),
+  /** Mean size of such blocks among the youngest objects. */
+  youngLargeMeanBytes: z.number().nullable(),
   tracingBytes: z.number(),
   isTracing: z.boolean(),
 });

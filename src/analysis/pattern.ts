@@ -71,19 +71,19 @@ function byOwner(facts: GrowthFacts, { state }: PatternContext): LeakPattern | n
 
 function byLayer(facts: GrowthFacts): LeakPattern | null {
   const { growthBytes, rssBytes, nativeDeltaBytes, pythonDeltaBytes, allocatorBytes } = facts;
-  const grows = growthBytes !== null && growthBytes > 0;
+  const grows = growthBytes !== null && !facts.isNoise;
   if (grows && nativeDeltaBytes !== null && nativeDeltaBytes >= growthBytes * ENOUGH_EXPLAINED) {
     const evidence = [
       `native memory grew by ${formatBytes(nativeDeltaBytes)}, ${share(nativeDeltaBytes, growthBytes)} of the growth`,
     ];
-    return found('native', facts.isNoise ? 'low' : 'medium', evidence, facts.ownerless);
+    return found('native', 'medium', evidence, facts.ownerless);
   }
   const isRetained = allocatorBytes !== null && allocatorBytes >= rssBytes * MUCH_RETAINED;
   if (isRetained && (pythonDeltaBytes ?? 0) <= (growthBytes ?? 0) * ENOUGH_EXPLAINED) {
     const evidence = [
       `the allocators keep ${formatBytes(allocatorBytes)} free, ${share(allocatorBytes, rssBytes)} of RSS: objects were freed, their memory was not returned`,
     ];
-    return found('fragmentation', grows && !facts.isNoise ? 'low' : 'medium', evidence, facts.bystanders);
+    return found('fragmentation', grows ? 'low' : 'medium', evidence, facts.bystanders);
   }
   const isOwnerless = grows && pythonDeltaBytes !== null && pythonDeltaBytes >= growthBytes * ENOUGH_EXPLAINED;
   if (isOwnerless && facts.cycleSigns.length > 0) {

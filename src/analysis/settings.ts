@@ -10,9 +10,14 @@ export type AnalysisSettings = {
    * cache fill and a leak have the same shape (measured on fresh deploys of both kinds).
    */
   tooFreshSeconds: number;
+  /**
+   * Growth of a release watched for less than this, with no healthy one to compare with, is suspect at most: six
+   * warm-ups, 1 h 30 min by default. A cache that fills in its first hour can't be told from a leak.
+   */
+  matureSeconds: number;
   /** Fewer samples after the start-up than this carry no interval: 14 bins is the coarsest series that is fitted. */
   fewestSamples: number;
-  /** Above: leak (page, rollback advice). 0.9 % false alarms on fresh healthy series at 0.97 (docs/detection.md). */
+  /** Above: leak (page, rollback advice). 0.4 % false alarms on fresh healthy series (docs/detection.md). */
   leakProbability: number;
   /** Above: suspect (ticket, look inside). */
   suspectProbability: number;
@@ -47,8 +52,9 @@ export function settingsFrom(policy: Policy): AnalysisSettings {
     policy,
     startUpSeconds: policy.warmUpSeconds / 5,
     tooFreshSeconds: policy.warmUpSeconds * 3,
+    matureSeconds: policy.warmUpSeconds * 6,
     fewestSamples: 14,
-    leakProbability: 0.97,
+    leakProbability: 0.95,
     suspectProbability: 0.75,
     unclearProbability: 0.6,
     oldReleaseLeakProbability: 0.9,

@@ -60,7 +60,10 @@ function withLargeBytes(first: Look, second: Look): Look {
     ...container,
     length: Math.max(0, container.length - (container.lengthDiff ?? 0)),
   }));
-  return { ...first, inside: { ...first.inside, census: { ...census, containers } } };
+  // One mean size for both looks: their difference is then the number of blocks that came, not a change of the guess.
+  const youngLargeMeanBytes = second.inside?.layers?.youngLargeMeanBytes ?? null;
+  const layers = first.inside.layers === null ? null : { ...first.inside.layers, youngLargeMeanBytes };
+  return { ...first, inside: { ...first.inside, layers, census: { ...census, containers } } };
 }
 
 function toContainers(
