@@ -7,7 +7,7 @@ type Result = {
   token: string;
   containers: { path: string; type: string; length: number; lengthDiff: number }[];
   pymalloc: { usedBytes: number } | null;
-  sites: { container: string | null }[];
+  isTracing: boolean;
 };
 export type Reply = { protocol: number; ok: boolean; code?: string; why?: string; result: Result };
 

@@ -8,6 +8,7 @@ import types
 from functools import partial
 
 from . import shapes
+from .layers import SMALL_BYTES
 from .shapes import CALLABLES, LRU_CACHE, shape_of
 from .walk import REST_SECONDS, SLICE_SECONDS
 
@@ -20,8 +21,6 @@ CYCLE_HOPS = 4
 CYCLE_OBJECTS = 80
 # More references than this: shared with the rest of the program, not owned by the entry.
 SHARED_REFERENCES = 40
-# Blocks above this bypass pymalloc and come from malloc (SMALL_REQUEST_THRESHOLD of CPython).
-SMALL_BYTES = 512
 
 _SHARED = (type, types.ModuleType, types.FunctionType, types.CodeType, types.BuiltinFunctionType)
 
@@ -73,11 +72,9 @@ def _newest_of(thing, base):
 
 
 def _lru_store(found):
-    """The dict inside an lru_cache."""
-    for held in gc.get_referents(found.thing):
-        if type(held) is dict and len(held) == found.length:
-            return held
-    return None
+    """The dict inside an lru_cache: of those that it holds the one with the results. It may have grown since the walk."""
+    held = [thing for thing in gc.get_referents(found.thing) if type(thing) is dict]
+    return max(held, key=len, default=None)
 
 
 def _table_bytes(found):

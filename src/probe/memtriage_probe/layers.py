@@ -5,11 +5,19 @@ The mappings (/proc/<pid>/smaps) are read by the collector, outside the GIL; bot
 
 import _tracemalloc
 import ctypes
+import gc
 import re
+import sys
 
 from . import allocator_hooks as hooks
+from . import shapes
 
 _libc = ctypes.CDLL(None)
+
+# Blocks above this bypass pymalloc and come from malloc (SMALL_REQUEST_THRESHOLD of CPython).
+SMALL_BYTES = 512
+# Young objects looked at in one piece: about 1 us each.
+MOST_YOUNG = 2_000
 
 _PYMALLOC_ROWS = {
     "usedBytes": r"# bytes in allocated blocks\s*=\s*([\d,]+)",
@@ -28,10 +36,13 @@ def _malloc_info(field_type):
 
 def read():
     """What pymalloc and the C library's malloc hold. `null` where the interpreter or the library can't tell."""
+    pymalloc = _pymalloc()
     return {
-        "pymalloc": _pymalloc(),
+        "pymalloc": pymalloc,
         "malloc": _malloc(),
         "allocator": _allocator_name(),
+        "largeBlocks": None if pymalloc is None else max(0, sys.getallocatedblocks() - pymalloc["usedBlocks"]),
+        "youngLargeMeanBytes": _young_large_mean(),
         "tracingBytes": _tracing_bytes(),
         "isTracing": _is_tracing(),
     }
@@ -71,7 +82,28 @@ def _pymalloc():
     for name, pattern in _PYMALLOC_ROWS.items():
         found = re.search(pattern, text)
         rows[name] = _number(found.group(1)) if found else 0
+    classes = (line.split() for line in text.splitlines())
+    rows["usedBlocks"] = sum(int(row[3]) for row in classes if len(row) == 5 and row[0].isdigit())
     return rows
+
+
+def _young_large_mean():
+    """Mean size of the blocks above 512 bytes that the youngest objects hold, or None when too many or none are there.
+
+    The interpreter counts its large blocks, but not their bytes: the young ones tell what size is being added.
+    """
+    if gc.get_count()[0] > MOST_YOUNG:
+        return None
+    sizes, seen = [], set()
+    young = gc.get_objects(generation=0)
+    for thing in young:
+        for held in [thing] + gc.get_referents(thing):
+            if id(held) not in seen and type(held) is not type and (held is thing or not gc.is_tracked(held)):
+                seen.add(id(held))
+                size = shapes.size_of(held, shapes.shape_of(held))
+                if size > SMALL_BYTES:
+                    sizes.append(size)
+    return sum(sizes) / len(sizes) if sizes else None
 
 
 def _number(text):

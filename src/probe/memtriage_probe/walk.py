@@ -174,9 +174,12 @@ class Walk:
 
 
 def _is_imported(thing, shape, home):
-    """A function or class that another module defines is named after that module."""
+    """A function or class that another module defines is named after that module.
+
+    Not a function with a closure: a decorator's wrapper belongs to where it is used, and may hold a cache there.
+    """
     if shape.type is types.FunctionType:
-        return thing.__globals__ is not home
+        return thing.__globals__ is not home and not thing.__closure__
     if shape.is_class:
         return shapes.class_namespace(thing).get("__module__") != home.get("__name__")
     return False
