@@ -1,8 +1,12 @@
+const LONGEST_WORD = 100;
+
 /**
  * The candidates that `word` was probably meant to be, best first, at most three: those within a third of its
  * letters by edit distance, or that begin with it. Case does not count.
  */
 export function nearMatches(word: string, candidates: readonly string[]): string[] {
+  // Nobody mistypes that much; and what people paste must not cost seconds.
+  if (word.length > LONGEST_WORD) return [];
   const wanted = word.toLowerCase();
   const allowed = Math.max(1, Math.floor((wanted.length + 1) / 3));
   const near = candidates
@@ -21,7 +25,7 @@ function distanceTo(wanted: string, candidate: string): number {
 }
 
 /** Letters to insert, delete, replace or swap with their neighbour (optimal string alignment). */
-function editDistance(a: string, b: string): number {
+export function editDistance(a: string, b: string): number {
   let beforeLast: number[] = [];
   let last = Array.from({ length: b.length + 1 }, (_, j) => j);
   for (let i = 1; i <= a.length; i += 1) {

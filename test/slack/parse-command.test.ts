@@ -1,6 +1,5 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { nearestNames, typingErrors } from '../../src/adapters/slack/nearest-names.ts';
 import { parseCommand, type SlackCommand } from '../../src/adapters/slack/parse-command.ts';
 
 function triage(service: string, changes: Partial<Extract<SlackCommand, { kind: 'triage' }>> = {}): SlackCommand {
@@ -84,32 +83,4 @@ test('a megabyte of text takes no time', () => {
   parseCommand('<@'.repeat(500_000));
   parseCommand(`${' '.repeat(1_000_000)}checkout`);
   expect(performance.now() - began).toBeLessThan(100);
-});
-
-describe('near matches', () => {
-  const services = ['checkout', 'checkout-worker', 'cart', 'search', 'payments'];
-
-  test.each<[asked: string, near: string[]]>([
-    ['chekout', ['checkout']],
-    ['chcekout', ['checkout']],
-    ['CHECKOUT', ['checkout', 'checkout-worker']],
-    ['check', ['checkout', 'checkout-worker']],
-    ['crat', ['cart']],
-    ['pay', ['payments']],
-    ['zzz', []],
-    ['', []],
-    ['c', []],
-  ])('%j', (asked, near) => {
-    expect(nearestNames(asked, services)).toEqual(near);
-  });
-
-  test('the distance is symmetric, zero for equals, and at most the longer length', () => {
-    fc.assert(
-      fc.property(fc.string({ maxLength: 12 }), fc.string({ maxLength: 12 }), (a, b) => {
-        expect(typingErrors(a, a)).toBe(0);
-        expect(typingErrors(a, b)).toBe(typingErrors(b, a));
-        expect(typingErrors(a, b)).toBeLessThanOrEqual(Math.max(a.length, b.length));
-      }),
-    );
-  });
 });

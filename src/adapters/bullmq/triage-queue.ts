@@ -58,6 +58,8 @@ export function startTriageWorker({ connection, prefix, run, onError }: TriageWo
     concurrency: CONCURRENCY,
     lockDuration: LOCK_MS,
     stalledInterval: STALLED_CHECK_MS,
+    // An idle worker sees a job that was taken over at its next poll only (BullMQ 6.7; default 5 s).
+    drainDelay: 1,
     // A job is only stalled when its bot died: that must not use up its tries.
     maxStalledCount: 50,
     settings: { backoffStrategy: (attempts) => Math.min(30_000, 500 * 2 ** attempts) },

@@ -1,9 +1,9 @@
 import type { Logger } from 'pino';
+import { nearMatches } from '../../config/near-match.ts';
 import { messageOf } from '../../errors.ts';
 import { code, escapeMrkdwn, link, mention } from '../../report/slack-blocks.ts';
 import type { CommandDesk, DeskAnswer, StartedTriage } from './command-desk.ts';
 import type { Membership } from './membership.ts';
-import { nearestNames } from './nearest-names.ts';
 import { parseCommand, type SlackCommand } from './parse-command.ts';
 
 export type Asked = {
@@ -108,7 +108,7 @@ function answerLines(found: DeskAnswer, asked: string, desk: CommandDesk): strin
 }
 
 function unknownService(service: string, desk: CommandDesk): string {
-  const near = nearestNames(service, desk.serviceNames()).map((name) => code(name, 80));
+  const near = nearMatches(service, desk.serviceNames()).map((name) => code(name, 80));
   const guess = near.length === 0 ? '' : ` Did you mean ${near.join(', ')}?`;
   return `I don't know *${escapeMrkdwn(service, 80)}*.${guess} ${code('/memtriage list')} shows all services. Nothing was started.`;
 }
