@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { readMemoryCgroup, readMemoryLimit } from '../adapters/procfs/cgroup.ts';
 import { type ProcessReading, readProcess, readStartVariable } from '../adapters/procfs/process.ts';
-import { DEFAULT_POLICY } from '../analysis/policy.ts';
+import { DEFAULT_POLICY, type Policy } from '../analysis/policy.ts';
 import type { Sample } from '../analysis/series.ts';
 import { CommandError, EXIT_UNAVAILABLE, failed, inconclusive, ok } from '../errors.ts';
 import type { Incident } from '../incident/incident.ts';
@@ -40,12 +40,28 @@ export async function triageProcess(pid: number, asked: TriageArguments, signal:
   if (runbook === null) throw new Error('the runbooks of memtriage have none for "asked"');
   return await triage(incident, runbook, {
     ports: await portsOf(first, samples),
-    service: { name: incident.service, site: 'local', policy: DEFAULT_POLICY, snapshotWindowSeconds: LOOK_SECONDS },
+    service: {
+      name: incident.service,
+      site: 'local',
+      policy: policyOfWatch(first, asked.watchSeconds),
+      snapshotWindowSeconds: LOOK_SECONDS,
+    },
     sinceSeconds: asked.sinceSeconds,
     takeSnapshot: asked.takeSnapshot,
     logger: createLogger({ level: environment.logLevel, secrets: environment.secrets }),
     signal,
   });
+}
+
+/**
+ * A process that is past its warm-up may be judged by what the watch shows: its windows shrink with it. A younger one
+ * may not, however steadily it grows: start-up looks the same.
+ */
+function policyOfWatch({ startedAt }: ProcessReading, watchSeconds: number): Policy {
+  const isYoung = Date.now() / 1000 - startedAt < DEFAULT_POLICY.warmUpSeconds;
+  return isYoung
+    ? DEFAULT_POLICY
+    : { ...DEFAULT_POLICY, warmUpSeconds: Math.min(DEFAULT_POLICY.warmUpSeconds, watchSeconds / 4) };
 }
 
 /** RSS for `seconds`, or until the process ends. Epoch seconds. */

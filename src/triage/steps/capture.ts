@@ -1,6 +1,7 @@
 import { analyzeSeries } from '../../analysis/analyze-series.ts';
 import type { InstanceMemory, ServiceMemory } from '../../analysis/memory.ts';
-import type { Growth } from '../../analysis/series.ts';
+import type { Policy } from '../../analysis/policy.ts';
+import type { Growth, SeriesCase } from '../../analysis/series.ts';
 import { settingsFrom } from '../../analysis/settings.ts';
 import { toSeriesCase } from '../../analysis/to-series-case.ts';
 import type { CaptureFinding } from '../../incident/step-result.ts';
@@ -20,7 +21,7 @@ export async function capture({ ports, service, readMemory }: StepContext): Prom
   const live = liveInstances(memory);
   if (live.length === 0) return notDone(noInstance(memory, nowSeconds));
 
-  const analysis = analyzeSeries(toSeriesCase({ memory, baseline: null, policy, nowSeconds }), settingsFrom(policy));
+  const growth = growthSoFar(toSeriesCase({ memory, baseline: null, policy, nowSeconds }), policy);
   const finding: CaptureFinding = {
     kind: 'capture',
     source: memory.source,
@@ -32,15 +33,24 @@ export async function capture({ ports, service, readMemory }: StepContext): Prom
       startedAt: startedAt === null ? null : new Date(startedAt * 1000).toISOString(),
     })),
     limitBytes: memory.limitBytes,
-    growth: analysis.growth,
+    growth,
     oomKills: countOomKills(memory, nowSeconds, policy.critical.withinSeconds),
   };
-  const figures = describe(finding, live.length, analysis.growth);
+  const figures = describe(finding, live.length, growth);
   return {
     outcome: 'ok',
     note: memory.sourceNote === undefined ? figures : `${figures} (${memory.sourceNote})`,
     finding,
   };
+}
+
+/**
+ * The growth that the verdict rests on, or, while there is too little for one, what was seen so far with the start-up
+ * in it: people want the figure, and `compare` says why it proves nothing yet.
+ */
+function growthSoFar(seriesCase: SeriesCase, policy: Policy): Growth | null {
+  const { growth } = analyzeSeries(seriesCase, settingsFrom(policy));
+  return growth ?? analyzeSeries(seriesCase, settingsFrom({ ...policy, warmUpSeconds: 0 })).growth;
 }
 
 type LiveInstance = InstanceMemory & { rssBytes: number; sampledAt: number };
