@@ -1,7 +1,6 @@
 import type { Redis } from 'ioredis';
 import { createSnapshotTaker } from '../adapters/bullmq/snapshot-queue-taker.ts';
 import { createTriageQueue, startTriageWorker } from '../adapters/bullmq/triage-queue.ts';
-import { createWatchSchedule, startWatchWorker } from '../adapters/bullmq/watch-queue.ts';
 import { startBotServer } from '../adapters/http/bot-server.ts';
 import { createBaselineStore } from '../adapters/redis/baseline-store.ts';
 import { isSiteAlive } from '../adapters/redis/heartbeat.ts';
@@ -14,11 +13,11 @@ import { CommandError, EXIT_CONFIG, EXIT_USAGE, messageOf } from '../errors.ts';
 import { Report } from '../report/report.ts';
 import { renderReportHtml } from '../report/report-html.ts';
 import type { Ports } from '../triage/ports.ts';
-import { watchService } from '../watch/watch.ts';
 import { createDesk } from './desk.ts';
 import { loadRunbooks } from './load-runbooks.ts';
-import { runStoredTriage, toTriagedService } from './run-triage.ts';
+import { runStoredTriage } from './run-triage.ts';
 import { aborted, signalOfStop } from './shutdown.ts';
+import { startWatching } from './watching.ts';
 import { openWorld, type World } from './world.ts';
 
 /** `memtriage bot`: Slack in and out, and the triage jobs. Holds Slack's tokens; reaches no target. */
@@ -91,12 +90,12 @@ async function startBot(world: World): Promise<Bot> {
     onError: (err, incidentId) => logger.warn({ err, incidentId }, 'a triage job failed and is tried again'),
   });
   closers.add('triage worker', () => triageWorker.close());
-  await startWatching(world, { ...ports, baselines, incidents });
 
   const queue = createTriageQueue(connection, prefix);
   closers.add('triage queue', queue.close);
   await queueOrphans(incidents, queue.add);
   const desk = createDesk({ world, incidents, baselines, queue, outbox });
+  await startWatching({ world, incidents, baselines, snapshots, outbox, desk });
   let onRefused: (error: CommandError) => void = () => {};
   const refusedBySlack = new Promise<never>((_resolve, reject) => {
     onRefused = reject;
@@ -130,34 +129,6 @@ async function findReport(id: string, incidents: RedisIncidentBook): Promise<{ j
 async function queueOrphans(incidents: RedisIncidentBook, add: (incidentId: string) => Promise<void>): Promise<void> {
   const recent = await incidents.recent(100);
   for (const incident of recent) if (incident.state === 'triaging') await add(incident.id);
-}
-
-/** A third of the warm-up: a restart is seen well before its warm-up is over. 5 min with the default 15 min. */
-const WATCHES_PER_WARM_UP = 3;
-
-async function startWatching(world: World, ports: Parameters<typeof watchService>[1]): Promise<void> {
-  const { config, logger, redis, signal, closers } = world;
-  const schedule = createWatchSchedule(redis.command(), redis.prefix);
-  closers.add('watch schedule', schedule.close);
-  await schedule.keep(
-    [...config.services.values()].map(({ name, policy }) => ({
-      name,
-      everySeconds: Math.max(1, policy.warmUpSeconds / WATCHES_PER_WARM_UP),
-    })),
-  );
-  const worker = startWatchWorker({
-    connection: redis.blocking(),
-    prefix: redis.prefix,
-    onError: (err) => logger.warn({ err }, 'a watch failed'),
-    async run(name) {
-      const service = config.services.get(name);
-      if (service === undefined) return;
-      const watched = await watchService(toTriagedService(service), ports, signal);
-      if ('nothing' in watched) logger.debug({ service: name, why: watched.nothing }, 'nothing to record');
-      else logger.info({ service: name, release: watched.baseline.release }, 'recorded a healthy baseline');
-    },
-  });
-  closers.add('watch worker', () => worker.close());
 }
 
 function slackSettings({ environment }: World) {

@@ -1,74 +1,85 @@
 import type { Baseline } from '../analysis/baseline.ts';
-import { considerBaseline } from '../analysis/baseline-record.ts';
-import { baselineWindowSeconds } from '../analysis/policy.ts';
-import type { Snapshot } from '../analysis/snapshot.ts';
 import type { TriagedService } from '../triage/context.ts';
-import type { MemorySource, SnapshotTaker } from '../triage/ports.ts';
+import type { MemorySource } from '../triage/ports.ts';
+import { type AlarmLevel, advance, type OpenIncident, type WatchAction, type WatchState } from './hysteresis.ts';
+import { type Judged, judgeMemory } from './judge-memory.ts';
+import { looksUntilClosed, watchEverySeconds, watchWindowSeconds } from './pace.ts';
+import { type RecordBaselinePorts, recordBaseline } from './record-baseline.ts';
+
+export type IdentifiedIncident = OpenIncident & { id: string };
 
 /** What watching needs of the outside world. */
-export type WatchPorts = {
-  now: () => number;
+export type WatchPorts = RecordBaselinePorts & {
   memory: MemorySource;
-  snapshots: SnapshotTaker;
   baselines: { current(service: string): Promise<Baseline | null>; set(baseline: Baseline): Promise<void> };
-  incidents: { openOf(service: string): Promise<{ id: string } | null> };
+  states: {
+    load(service: string): Promise<WatchState | null>;
+    /** False, and nothing stored, when another look was counted since `before` was loaded. */
+    save(service: string, next: WatchState, before: WatchState | null): Promise<boolean>;
+  };
+  incidents: {
+    openOf(service: string): Promise<IdentifiedIncident | null>;
+    /** Opens an incident and queues its triage, or joins the one under way. Safe to repeat with the same `requestId`. */
+    open(service: string, alarm: Alarm): Promise<void>;
+    close(service: string, incidentId: string): Promise<void>;
+  };
 };
 
-export type Watched = { baseline: Baseline } | { nothing: string };
+export type Alarm = {
+  level: AlarmLevel;
+  why: string;
+  requestId: string;
+  /** An incident that was told already and that this one takes over from, or null. */
+  previous: string | null;
+};
+
+export type Watched =
+  | { kind: 'looked'; judged: Judged; action: WatchAction; baseline: Baseline | null }
+  | { kind: 'not-seen'; why: string };
+
+/** Of the time between two looks: what comes sooner is a job done twice, or one that a restart brought forward. */
+const SOONEST = 0.5;
 
 /**
- * One look at one service while nobody asks: a release that stayed within its budget over a full window after warm-up
- * becomes the baseline. Never while an incident is open: what an incident is about must not become "healthy".
+ * One look at one service while nobody asks. `atMs`: the moment that it stands for, epoch milliseconds; a look at the
+ * same moment again changes nothing. Trouble that lasts opens an incident, a healthy window closes it, and a healthy
+ * release becomes the baseline. Never while an incident is open: what it is about must not become "healthy".
  */
-export async function watchService(service: TriagedService, ports: WatchPorts, signal: AbortSignal): Promise<Watched> {
-  const open = await ports.incidents.openOf(service.name);
-  if (open !== null) return { nothing: `incident ${open.id} is open` };
-
-  const answer = await ports.memory.readMemory(service.name, windowToRead(service), signal);
-  if (answer.outcome !== 'ok') return { nothing: answer.why };
-
-  const current = await ports.baselines.current(service.name);
-  const nowSeconds = ports.now() / 1000;
-  const considered = considerBaseline({ memory: answer.value, policy: service.policy, nowSeconds, current });
-  if ('refused' in considered) return { nothing: considered.refused };
-
-  const { release } = considered.record;
-  const census = await takeCensus(service, `${release ?? 'unnamed'}/${Math.floor(nowSeconds / 60)}`, ports, signal);
-  const baseline: Baseline = {
-    ...considered.record,
-    schema: 1,
-    service: service.name,
-    recordedAt: new Date(ports.now()).toISOString(),
-    source: 'auto',
-    setBy: null,
-    census,
-  };
-  await ports.baselines.set(baseline);
-  return { baseline };
-}
-
-/** Warm-up, the window itself, and as much again: enough to see the lives that are compared. */
-function windowToRead({ policy }: TriagedService): number {
-  return 2 * (policy.warmUpSeconds + baselineWindowSeconds(policy));
-}
-
-/** What a healthy process holds, by one look; a baseline without it is still a baseline. */
-async function takeCensus(
-  { name, site }: TriagedService,
-  key: string,
-  { snapshots }: WatchPorts,
+export async function watchService(
+  service: TriagedService,
+  atMs: number,
+  ports: WatchPorts,
   signal: AbortSignal,
-): Promise<Baseline['census']> {
-  const taken = await snapshots.takeSnapshot(
-    { key: `baseline/${name}/${key}`, service: name, site, instance: null },
-    signal,
-  );
-  return taken.outcome === 'ok' ? toCensus(taken.value) : null;
+): Promise<Watched> {
+  const { name, policy } = service;
+  const before = await ports.states.load(name);
+  if (before !== null && atMs < before.atMs + SOONEST * 1000 * watchEverySeconds(policy)) {
+    return { kind: 'not-seen', why: 'this look was done already' };
+  }
+  const answer = await ports.memory.readMemory(name, watchWindowSeconds(policy), signal);
+  if (answer.outcome !== 'ok') return { kind: 'not-seen', why: answer.why };
+
+  const memory = answer.value;
+  const [open, current] = await Promise.all([ports.incidents.openOf(name), ports.baselines.current(name)]);
+  const judged = judgeMemory({ memory, baseline: current, policy, nowSeconds: ports.now() / 1000 });
+  const { sign, release } = judged;
+  const { next, action } = advance(before, { atMs, sign, release }, open, looksUntilClosed(policy));
+  // First the deed, which may be repeated, then the memory of it: a crash between the two loses nothing.
+  await act(action, { name, atMs, open, judged }, ports);
+  await ports.states.save(name, next, before);
+  const mayRecord = open === null && action.kind === 'none' && sign === 'calm';
+  const baseline = mayRecord ? await recordBaseline(service, { memory, current }, ports, signal) : null;
+  return { kind: 'looked', judged, action, baseline };
 }
 
-function toCensus({ types, containers }: Snapshot): NonNullable<Baseline['census']> {
-  return {
-    types: types.map(({ type, count }) => ({ type, count })),
-    containers: containers.map(({ path, type, length }) => ({ path, type, length })),
-  };
+async function act(
+  action: WatchAction,
+  look: { name: string; atMs: number; open: IdentifiedIncident | null; judged: Judged },
+  { incidents }: WatchPorts,
+): Promise<void> {
+  const { name, atMs, open, judged } = look;
+  if (action.kind === 'close' && open !== null) await incidents.close(name, open.id);
+  if (action.kind !== 'open') return;
+  const requestId = `watch/${name}/${atMs}`;
+  await incidents.open(name, { level: action.level, why: judged.why, requestId, previous: open?.id ?? null });
 }

@@ -45,15 +45,16 @@ function schedulerId(service: string): string {
 export function startWatchWorker(options: {
   connection: ConnectionOptions;
   prefix: string;
-  run: (service: string) => Promise<void>;
+  /** `atMs`: the moment that the look was due, epoch milliseconds; the same again when a job is done twice. */
+  run: (service: string, atMs: number) => Promise<void>;
   onError: (error: Error) => void;
 }): Worker {
   const { connection, prefix, run, onError } = options;
-  const worker = new Worker(QUEUE, async (job) => await run(WatchJob.parse(job.data).service), {
-    connection,
-    prefix,
-    concurrency: CONCURRENCY,
-  });
+  const worker = new Worker(
+    QUEUE,
+    async (job) => await run(WatchJob.parse(job.data).service, job.opts.prevMillis ?? job.timestamp),
+    { connection, prefix, concurrency: CONCURRENCY },
+  );
   worker.on('error', onError);
   worker.on('failed', (_job, error) => onError(error));
   return worker;

@@ -37,3 +37,8 @@ export function heartbeatKey(prefix: string, site: string): string {
 export function samplerKey(prefix: string, site: string, host: string): string {
   return `${prefix}:sampler:${encodeURIComponent(site)}:${encodeURIComponent(host)}`;
 }
+
+/** String that expires: what the watch remembers of the service, as JSON. */
+export function watchStateKey(prefix: string, service: string): string {
+  return `${prefix}:watch-state:${encodeURIComponent(service)}`;
+}

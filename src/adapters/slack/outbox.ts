@@ -7,7 +7,7 @@ import { z } from 'zod';
 import { messageOf } from '../../errors.ts';
 import type { Incident } from '../../incident/incident.ts';
 import type { Progress, Report } from '../../report/report.ts';
-import { renderProgressRoot, renderReportRoot } from '../../report/slack-root.ts';
+import { renderClosedReply, renderClosedRoot, renderProgressRoot, renderReportRoot } from '../../report/slack-root.ts';
 import { renderReportThread } from '../../report/slack-thread.ts';
 import type { IncidentThread } from '../../triage/ports.ts';
 import { OutboxStore } from './outbox-store.ts';
@@ -30,6 +30,8 @@ export type OutboxOptions = {
 };
 
 export interface Outbox extends IncidentThread {
+  /** The root begins with why nobody needs to act any more, and a reply says so; a thread that is gone stays gone. */
+  showClosed(incident: Incident, report: Report, why: string): Promise<void>;
   /** Where the incident's thread stands in Slack; null while its root is not there yet. */
   findThread(incidentId: string): Promise<{ channelId: string; rootTs: string } | null>;
   /** Address of the thread's root for people, or null when there is none or Slack does not answer. */
@@ -67,6 +69,11 @@ export function createOutbox(options: OutboxOptions): Outbox {
     },
     publishReport: async (incident, report) => {
       await publishReport(store, queue, incident, report, linkTo(incident.id));
+    },
+    showClosed: async (incident, report, why) => {
+      if ((await findThread(incident.id)) !== null) {
+        await showClosed(store, queue, incident, { report, why, link: linkTo(incident.id) });
+      }
     },
     permalink: async (incidentId) => {
       const thread = await findThread(incidentId);
@@ -121,6 +128,20 @@ async function publishReport(
   await store.want(incident.id, incident.channelId, PRIORITY.report, [
     { key: ROOT, kind: 'report', message: root },
     ...replies,
+  ]);
+  await wakeChannel(queue, incident.channelId);
+}
+
+async function showClosed(
+  store: OutboxStore,
+  queue: Queue,
+  incident: Incident,
+  { report, why, link }: { report: Report; why: string; link: string | null },
+): Promise<void> {
+  if (incident.channelId === null) return;
+  await store.want(incident.id, incident.channelId, PRIORITY.report, [
+    { key: ROOT, kind: 'report', message: renderClosedRoot(report, why, { requestedBy: incident.openedBy, link }) },
+    { key: 'closed', kind: 'reply', message: renderClosedReply(report, why) },
   ]);
   await wakeChannel(queue, incident.channelId);
 }

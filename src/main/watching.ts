@@ -1,0 +1,121 @@
+/** Every service looked at by itself: jobs of a scheduler in Redis, any of which any bot may take. */
+import { createWatchSchedule, startWatchWorker } from '../adapters/bullmq/watch-queue.ts';
+import type { BaselineStore } from '../adapters/redis/baseline-store.ts';
+import type { RedisIncidentBook } from '../adapters/redis/incident-book.ts';
+import { createWatchStateStore } from '../adapters/redis/watch-state-store.ts';
+import type { CommandDesk } from '../adapters/slack/command-desk.ts';
+import type { Outbox } from '../adapters/slack/outbox.ts';
+import { baselineWindowSeconds } from '../analysis/policy.ts';
+import type { Service } from '../config/config.ts';
+import { Report } from '../report/report.ts';
+import type { SnapshotTaker } from '../triage/ports.ts';
+import { formatDuration } from '../units.ts';
+import { watchEverySeconds } from '../watch/pace.ts';
+import { type Alarm, type Watched, type WatchPorts, watchService } from '../watch/watch.ts';
+import { toTriagedService } from './run-triage.ts';
+import type { World } from './world.ts';
+
+export type WatchingParts = {
+  world: World;
+  incidents: RedisIncidentBook;
+  baselines: BaselineStore;
+  snapshots: SnapshotTaker;
+  outbox: Outbox;
+  desk: Pick<CommandDesk, 'startTriage' | 'defaultSinceSeconds'>;
+};
+
+/** Keeps one scheduler a service and takes their jobs; closed with the world. */
+export async function startWatching(parts: WatchingParts): Promise<void> {
+  const { config, logger, redis, signal, closers } = parts.world;
+  const schedule = createWatchSchedule(redis.command(), redis.prefix);
+  closers.add('watch schedule', schedule.close);
+  await schedule.keep(
+    [...config.services.values()].map(({ name, policy }) => ({ name, everySeconds: watchEverySeconds(policy) })),
+  );
+  const ports = toPorts(parts);
+  const worker = startWatchWorker({
+    connection: redis.blocking(),
+    prefix: redis.prefix,
+    onError: (err) => logger.warn({ err }, 'a watch failed'),
+    async run(name, atMs) {
+      const service = config.services.get(name);
+      if (service === undefined) return;
+      tell(name, await watchService(toTriagedService(service), atMs, ports, signal), parts);
+    },
+  });
+  closers.add('watch worker', () => worker.close());
+}
+
+function tell(service: string, watched: Watched, { world: { logger } }: WatchingParts): void {
+  if (watched.kind === 'not-seen') {
+    logger.debug({ service, why: watched.why }, 'not looked at');
+    return;
+  }
+  const { judged, baseline } = watched;
+  logger.debug({ service, sign: judged.sign, why: judged.why }, 'looked at');
+  if (baseline !== null) logger.info({ service, release: baseline.release }, 'recorded a healthy baseline');
+}
+
+function toPorts(parts: WatchingParts): WatchPorts {
+  const { world, incidents, baselines, snapshots } = parts;
+  return {
+    now: Date.now,
+    memory: world.memory,
+    snapshots,
+    baselines,
+    states: createWatchStateStore({ redis: world.redis.command(), prefix: world.redis.prefix }),
+    incidents: {
+      async openOf(service) {
+        const incident = await incidents.openOf(service);
+        if (incident === null) return null;
+        const report = incident.state === 'triaging' ? null : await findReport(incident.id, incidents);
+        return { id: incident.id, verdict: report?.verdict ?? null };
+      },
+      open: (service, alarm) => openIncident(world.requireService(service), alarm, parts),
+      async close(service, id) {
+        const { policy } = world.requireService(service);
+        const why = `healthy for ${formatDuration(baselineWindowSeconds(policy))}`;
+        await showClosed(id, why, parts);
+        await incidents.close(id);
+        world.logger.info({ service, incidentId: id, why }, 'closed an incident');
+      },
+    },
+  };
+}
+
+async function openIncident(
+  { name, channel }: Service,
+  { level, why, requestId, previous }: Alarm,
+  parts: WatchingParts,
+): Promise<void> {
+  const { world, desk } = parts;
+  if (channel === null) {
+    world.logger.warn({ service: name, level, why }, 'memory trouble, and no Slack channel to tell it in');
+    return;
+  }
+  const started = await desk.startTriage({
+    service: name,
+    symptom: 'memory-growth',
+    openedBy: 'watch',
+    channelId: channel,
+    sinceSeconds: desk.defaultSinceSeconds(name),
+    takeSnapshot: true,
+    requestId,
+  });
+  // The job fails, and the next look tries again: nothing was remembered.
+  if (started.kind === 'not-stored') throw new Error(started.why);
+  if (started.kind !== 'started') return;
+  const { id } = started.incident;
+  world.logger.info({ service: name, incidentId: id, level, why }, 'opened an incident');
+  if (previous !== null && previous !== id) await showClosed(previous, `${id} took over (${level})`, parts);
+}
+
+async function showClosed(id: string, why: string, { incidents, outbox }: WatchingParts): Promise<void> {
+  const [incident, report] = await Promise.all([incidents.find(id), findReport(id, incidents)]);
+  if (incident !== null && report !== null) await outbox.showClosed(incident, report, why);
+}
+
+async function findReport(id: string, incidents: RedisIncidentBook): Promise<Report | null> {
+  const json = await incidents.reportJson(id);
+  return json === null ? null : Report.parse(JSON.parse(json));
+}
