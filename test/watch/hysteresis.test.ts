@@ -28,7 +28,7 @@ function watch(looks: string): string {
   let state: WatchState | null = null;
   let world: { open: OpenIncident | null; release: string } = { open: null, release: 'v1' };
   let told = '';
-  for (const [index, letter] of [...looks].entries()) {
+  for (const [index, letter] of looks.split('').entries()) {
     const event = Object.entries(EVENTS).find(([name]) => name === letter)?.[1];
     if (event !== undefined) {
       world = { ...world, ...event() };
