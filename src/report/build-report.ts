@@ -37,7 +37,11 @@ export function buildReport(incident: Incident, results: readonly StepResult[], 
     pattern: evaluate?.pattern ?? null,
     steps: results.map(({ step, outcome, seconds, note }) => ({ step, outcome, seconds, note })),
     data: { source: capture?.source ?? 'none', ageSeconds: capture?.dataAgeSeconds ?? null },
-    checks: results.flatMap(({ finding }) => (finding?.kind === 'check' ? [finding] : [])),
+    checks: results.flatMap(({ finding }) => {
+      if (finding?.kind !== 'check') return [];
+      const { title, text, links } = finding;
+      return [{ title, text, links }];
+    }),
   };
 }
 

@@ -22,6 +22,8 @@ export type TriageContext = {
   /** How far back to look, seconds. */
   sinceSeconds: number;
   takeSnapshot: boolean;
+  /** Of each step, the window of a look not counted. Default 45 s. */
+  stepDeadlineSeconds?: number;
   logger: StepLogger;
   /** Ends the walk when the role stops. */
   signal: AbortSignal;

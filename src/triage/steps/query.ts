@@ -1,3 +1,4 @@
+import { inconclusive } from '../../errors.ts';
 import type { RunbookStep } from '../../runbook/runbook.ts';
 import type { StepContext, StepOutcome } from '../context.ts';
 import { notDone } from './not-done.ts';
@@ -16,8 +17,12 @@ export async function query(step: QueryStep, { ports, signal }: StepContext): Pr
   const answer = await ports.queries.queryInstant(step.promql, signal);
   if (answer.outcome !== 'ok') return notDone({ ...answer, why: `${step.title}: ${answer.why}` });
   const values = answer.value.map((series) => series.value);
-  const text = `${describe(values)}; expected ${range(step.expect)}`;
-  const isAsExpected = values.every((value) => inside(value, step.expect));
+  if (values.length === 0) return notDone(noSeries(step.title));
+  const outside = values.filter((value) => !inside(value, step.expect));
+  const isAsExpected = outside.length === 0;
+  // What is outside first: it must not be cut away behind what is fine.
+  const shown = [...outside, ...values.filter((value) => inside(value, step.expect))];
+  const text = `${describe(shown)}; expected ${range(step.expect)}`;
   return {
     outcome: 'ok',
     note: `${step.title}: ${isAsExpected ? 'as expected' : 'NOT as expected'} (${text})`,
@@ -28,6 +33,11 @@ export async function query(step: QueryStep, { ports, signal }: StepContext): Pr
       links: [],
     },
   };
+}
+
+function noSeries(title: string) {
+  const cure = 'Try the query in Prometheus; its metric may have another name';
+  return inconclusive('operator', `${title}: the query has no data`, cure);
 }
 
 function inside(value: number, expect: QueryStep['expect']): boolean {

@@ -7,9 +7,6 @@ import { note } from './note.ts';
 import { query } from './query.ts';
 import { snapshot } from './snapshot.ts';
 
-/** A step that takes longer than this, the window of a look not counted, is given up and told. */
-export const STEP_DEADLINE_SECONDS = 45;
-
 /** One step of a runbook, by its kind. */
 export async function runStep(step: RunbookStep, context: StepContext): Promise<StepOutcome> {
   switch (step.step) {
