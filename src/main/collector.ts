@@ -1,7 +1,6 @@
 /** The role `collector`: samples the processes of its site and looks into them for the bot. */
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
-import { setFlagsFromString } from 'node:v8';
 import type { ConnectionOptions } from 'bullmq';
 import type { Redis } from 'ioredis';
 import type { Logger } from 'pino';
@@ -54,7 +53,6 @@ export type CollectorOptions = {
 /** Runs until the signal aborts; then writes what waits, answers the looks under way and closes what it opened. */
 export async function runCollector(options: CollectorOptions): Promise<void> {
   const { redis, site, services, logger, signal, everySeconds, host = hostname() } = options;
-  keepYoungHeapSmall();
   const who = `${host}/${process.pid}/${randomUUID()}`;
   const { sampling, observer, tellOnce } = openSampling(options, { who, host });
   const worker = openSnapshotWorker(options, { sampling, observer, tellOnce });
@@ -80,14 +78,6 @@ export async function runCollector(options: CollectorOptions): Promise<void> {
     );
     logger.info({ site }, 'collector ended');
   }
-}
-
-/**
- * V8 lets the space for new objects grow to 3 x 16 MiB, which a tick in 15 s never needs: with 200 processes the RSS is
- * 93 to 125 MiB with it and 87 to 93 MiB without, at the same CPU. Read by V8 at each growth, so it can be set late.
- */
-function keepYoungHeapSmall(): void {
-  setFlagsFromString('--semi-space-growth-factor=1');
 }
 
 type Opened = { sampling: Sampling; observer: Observer; tellOnce: TellOnce };
