@@ -100,8 +100,16 @@ function toLife(
     endSeconds: last[0],
     startReason: began?.[1] ?? null,
     endReason: ended?.[1] ?? null,
-    samples: withoutStartUp(samples, startSeconds, settings.startUpSeconds),
+    samples: withoutStartUp(samples, startSeconds, startUpOf(startSeconds, last[0], settings)),
   };
+}
+
+/** A long life shows its first minutes in a single steep bin that no smooth shape fits: a share of it is left out. */
+const START_UP_SHARE = 0.02;
+
+/** At least the settings' start-up, at most four warm-ups. Seconds. */
+function startUpOf(start: number, end: number, { startUpSeconds, policy }: AnalysisSettings): number {
+  return Math.max(startUpSeconds, Math.min(policy.warmUpSeconds * 4, START_UP_SHARE * (end - start)));
 }
 
 /** From the first sample that is old enough and has reached 90 % of the life's 10 % quantile. */

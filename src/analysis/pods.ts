@@ -1,5 +1,5 @@
 import { fitGrowth, type GrowthFit } from './growth.ts';
-import { type Life, medianStep, toLives } from './lives.ts';
+import { cleanSamples, type Life, medianStep, toLives } from './lives.ts';
 import { quantile } from './quantiles.ts';
 import type { PodSeries, SeriesCase } from './series.ts';
 import type { AnalysisSettings } from './settings.ts';
@@ -31,7 +31,7 @@ export function fitPod(
 ): PodFit {
   const { now, deployAt } = seriesCase;
   const lives = toLives(series, now, deployAt === null ? [] : [deployAt], settings);
-  const slack = DEPLOY_SLACK_STEPS * (medianStep(series.samples) || 0);
+  const slack = DEPLOY_SLACK_STEPS * (medianStep(cleanSamples(series.samples, now)) || 0);
   const isCurrent = (life: Life) => deployAt === null || life.startSeconds >= deployAt - slack;
   const current = lives.filter(isCurrent);
   const previous = previousRelease(lives.filter((life) => !isCurrent(life)));
