@@ -1,0 +1,81 @@
+import { describe, expect, it } from 'vitest';
+import { DEFAULT_POLICY } from '../../src/analysis/policy.ts';
+import { toSeriesCase, toSlots } from '../../src/analysis/to-series-case.ts';
+import { instanceOf, memoryOf } from './memory-of.ts';
+
+const HOUR = 3600;
+const instance = (name: string, from: number, until: number, given: object = {}) =>
+  instanceOf(
+    { startedAt: from * HOUR, untilSeconds: until * HOUR, everySeconds: 60, instance: name, ...given },
+    () => 1e8,
+  );
+const caseOf = (instances: Parameters<typeof memoryOf>[0]) =>
+  toSeriesCase({ memory: memoryOf(instances), baseline: null, policy: DEFAULT_POLICY, nowSeconds: 10 * HOUR });
+
+describe('slots', () => {
+  it('continue with the process that started after another one ended', () => {
+    const slots = toSlots(
+      memoryOf([
+        instance('a', 0, 4, { endedAt: 4 * HOUR, endReason: 'oom' }),
+        instance('b', 4.01, 10),
+        instance('c', 0, 10),
+      ]),
+    );
+    expect(slots.map(({ pod }) => pod).sort()).toEqual(['b', 'c']);
+    const continued = slots.find(({ pod }) => pod === 'b');
+    expect(continued?.restarts.map(([, reason]) => reason)).toEqual(['start', 'oom']);
+    expect(continued?.samples[0]?.[0]).toBe(60);
+  });
+
+  it('are two when two processes run side by side', () => {
+    expect(toSlots(memoryOf([instance('a', 0, 10), instance('b', 4, 10)]))).toHaveLength(2);
+  });
+
+  it('continue across a surge deploy, which ends the old process after the new one has started', () => {
+    const [slot, ...others] = toSlots(
+      memoryOf([
+        instance('old', 0, 5.05, { endedAt: 5.05 * HOUR, endReason: 'deploy' }),
+        instance('new', 5, 10, { release: 'v2' }),
+      ]),
+    );
+    expect(others).toEqual([]);
+    expect(slot?.pod).toBe('new');
+    expect(slot?.restarts.at(-1)).toEqual([5 * HOUR, 'deploy']);
+    const times = slot?.samples.map(([t]) => t) ?? [];
+    expect(times).toEqual(times.toSorted((a, b) => a - b));
+  });
+
+  it('leave out what has ended and was not replaced', () => {
+    const ended = instance('gone', 0, 3, { endedAt: 3 * HOUR, endReason: 'recycle' });
+    expect(toSlots(memoryOf([instance('a', 0, 10), ended])).map(({ pod }) => pod)).toEqual(['a']);
+  });
+});
+
+describe('the deploy', () => {
+  it('is the start of the release that runs now, when another one ran before', () => {
+    const v1 = instance('a', 0, 5, { endedAt: 5 * HOUR, endReason: 'deploy' });
+    expect(caseOf([v1, instance('b', 5, 10, { release: 'v2' })]).deployAt).toBe(5 * HOUR);
+    expect(caseOf([instance('a', 0, 10)]).deployAt).toBeNull();
+  });
+
+  it('is the return of a release that came back', () => {
+    const back = caseOf([
+      instance('a', 0, 3, { endedAt: 3 * HOUR, endReason: 'deploy' }),
+      instance('b', 3, 6, { release: 'v2', endedAt: 6 * HOUR, endReason: 'deploy' }),
+      instance('c', 6, 10),
+    ]);
+    expect(back.deployAt).toBe(6 * HOUR);
+  });
+
+  it('of a rolling deploy is when it began', () => {
+    const old = { endReason: 'deploy' as const };
+    const rolled = caseOf([
+      instance('a', 0, 5, { ...old, endedAt: 5 * HOUR }),
+      instance('b', 0, 5.2, { ...old, endedAt: 5.2 * HOUR }),
+      instance('c', 5, 10, { release: 'v2' }),
+      instance('d', 5.2, 10, { release: 'v2' }),
+    ]);
+    expect(rolled.deployAt).toBe(5 * HOUR);
+    expect(rolled.pods).toHaveLength(2);
+  });
+});
