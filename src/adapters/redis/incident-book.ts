@@ -1,45 +1,22 @@
 import type { Redis } from 'ioredis';
 import { z } from 'zod';
-import { Incident, type IncidentState, type TriageRequest } from '../../incident/incident.ts';
+import { Incident, IncidentState, type TriageRequest } from '../../incident/incident.ts';
 import { StepResult } from '../../incident/step-result.ts';
 import type { IncidentBook } from '../../triage/ports.ts';
+import { FINISH, OPEN_OR_JOIN } from './incident-scripts.ts';
+import { parseJson } from './instance-store.ts';
 
 /** Incidents are kept this long after their last change; reports stay readable that long. */
 const KEEP_SECONDS = 90 * 86_400;
 /** `list` and `history` look at this many at the most. */
 const KEEP_IN_INDEX = 10_000;
 
-/**
- * Opens an incident or joins the one that is being triaged. One script, so that two commands at the same moment, in
- * two replicas, get the same incident. KEYS: open pointer, id counter, index, prefix of incidents, prefix of requests.
- * ARGV: incident without id, time, keep seconds, index size, request, request key (the same one again within a day gets
- * the incident that it opened; empty: none).
- */
-const OPEN_OR_JOIN = `
-local repeated = ARGV[6] ~= '' and redis.call('GET', KEYS[5] .. ARGV[6])
-if repeated then return {redis.call('HGET', KEYS[4] .. repeated, 'incident'), 0} end
-local open = redis.call('GET', KEYS[1])
-if open and redis.call('HGET', KEYS[4] .. open, 'state') == 'triaging' then
-  return {redis.call('HGET', KEYS[4] .. open, 'incident'), 1}
-end
-if open then redis.call('HSET', KEYS[4] .. open, 'state', 'closed') end
-local id = 'M-' .. redis.call('INCR', KEYS[2])
-local incident = string.gsub(ARGV[1], '"id":""', function() return '"id":"' .. id .. '"' end, 1)
-redis.call('HSET', KEYS[4] .. id, 'incident', incident, 'state', 'triaging', 'request', ARGV[5])
-redis.call('EXPIRE', KEYS[4] .. id, ARGV[3])
-redis.call('SET', KEYS[1], id, 'EX', ARGV[3])
-if ARGV[6] ~= '' then redis.call('SET', KEYS[5] .. ARGV[6], id, 'EX', 86400) end
-redis.call('ZADD', KEYS[3], ARGV[2], id)
-redis.call('ZREMRANGEBYRANK', KEYS[3], 0, -1 - ARGV[4])
-return {incident, 0}
-`;
-
-const Opened = z.tuple([z.string(), z.number()]);
+const Opened = z.tuple([z.string(), IncidentState, z.number()]);
 
 export type RedisIncidentBook = IncidentBook & {
   /**
    * Atomically: the incident of the service that is being triaged, or a new one. The same `requestKey` again within a
-   * day gets the incident that it opened, whatever its state.
+   * day gets the incident that it opened, whatever its state. A request with a channel joins only what has a thread.
    */
   openOrJoin(
     request: TriageRequest,
@@ -67,14 +44,14 @@ const Request = z.object({
   takeSnapshot: z.boolean(),
 });
 
-/** Incidents in Redis: one hash each, an open pointer for each service, an index by time. */
+/** Incidents in Redis: one hash each, an open pointer for each service, an index by number. */
 export function createIncidentBook(redis: Redis, prefix: string, now: () => number): RedisIncidentBook {
   const incidentKey = (id: string): string => `${prefix}:incident:${id}`;
   const openKey = (service: string): string => `${prefix}:incident-open:${service}`;
   const indexKey = `${prefix}:incident-index`;
 
-  async function setState(id: string, state: IncidentState): Promise<void> {
-    await redis.multi().hset(incidentKey(id), 'state', state).expire(incidentKey(id), KEEP_SECONDS).exec();
+  async function finish(id: string, report: string, state: IncidentState): Promise<void> {
+    await redis.eval(FINISH, 1, incidentKey(id), report, state, KEEP_SECONDS);
   }
 
   async function find(id: string): Promise<Incident | null> {
@@ -104,21 +81,22 @@ export function createIncidentBook(redis: Redis, prefix: string, now: () => numb
         `${prefix}:request:`,
       ];
       const asked = JSON.stringify(Request.parse(request));
-      const args = [JSON.stringify(incident), now(), KEEP_SECONDS, KEEP_IN_INDEX, asked, requestKey];
-      const [stored, joined] = Opened.parse(await redis.eval(OPEN_OR_JOIN, keys.length, ...keys, ...args));
-      return { incident: Incident.parse({ ...parseObject(stored), state: 'triaging' }), joined: joined === 1 };
+      const channel = request.channelId ?? '';
+      const args = [JSON.stringify(incident), KEEP_SECONDS, KEEP_IN_INDEX, asked, requestKey, channel];
+      const [stored, state, joined] = Opened.parse(await redis.eval(OPEN_OR_JOIN, keys.length, ...keys, ...args));
+      return { incident: Incident.parse({ ...parseObject(stored), state }), joined: joined === 1 };
     },
     async savedSteps(id) {
       const steps = await redis.hgetall(`${incidentKey(id)}:steps`);
-      return Object.values(steps).map((json) => StepResult.parse(JSON.parse(json)));
+      // One that can't be read is from another version: doing it again costs seconds, failing the triage its report.
+      return Object.values(steps).flatMap((json) => parseJson(StepResult, json));
     },
     async saveStep(id, result) {
       const key = `${incidentKey(id)}:steps`;
       await redis.multi().hset(key, result.step, JSON.stringify(result)).expire(key, KEEP_SECONDS).exec();
     },
     async saveReport(id, report) {
-      await redis.hset(incidentKey(id), 'report', JSON.stringify(report));
-      await setState(id, report.verdict === 'healthy' ? 'closed' : 'reported');
+      await finish(id, JSON.stringify(report), report.verdict === 'healthy' ? 'closed' : 'reported');
     },
     async request(id) {
       const json = await redis.hget(incidentKey(id), 'request');
@@ -135,7 +113,7 @@ export function createIncidentBook(redis: Redis, prefix: string, now: () => numb
       const incident = id === null ? null : await find(id);
       return incident === null || incident.state === 'closed' ? null : incident;
     },
-    close: (id) => setState(id, 'closed'),
+    close: (id) => finish(id, '', 'closed'),
   };
 }
 

@@ -1,0 +1,43 @@
+/** What must happen to an incident in one piece, as scripts of Redis. */
+
+/**
+ * Opens an incident or joins the one that is being triaged. One script, so that two commands at the same moment, in
+ * two replicas, get the same incident. Who asks with a channel does not join an incident without one: its report would
+ * reach no thread. KEYS: open pointer, id counter, index, prefix of incidents, prefix of requests.
+ * ARGV: incident without id, keep seconds, index size, request, request key (the same one again within a day gets the
+ * incident that it opened; empty: none), channel (empty: none). Returns incident, state, 1 when joined.
+ */
+export const OPEN_OR_JOIN = `
+local function stored(id, joined)
+  local found = redis.call('HMGET', KEYS[4] .. id, 'incident', 'state')
+  return found[1] and {found[1], found[2], joined}
+end
+local repeated = ARGV[5] ~= '' and redis.call('GET', KEYS[5] .. ARGV[5])
+local again = repeated and stored(repeated, 0)
+if again then return again end
+local open = redis.call('GET', KEYS[1])
+if open and redis.call('HGET', KEYS[4] .. open, 'state') == 'triaging' then
+  if ARGV[6] == '' or redis.call('HGET', KEYS[4] .. open, 'channel') ~= '' then return stored(open, 1) end
+end
+if open and redis.call('EXISTS', KEYS[4] .. open) == 1 then redis.call('HSET', KEYS[4] .. open, 'state', 'closed') end
+local number = redis.call('INCR', KEYS[2])
+local id = 'M-' .. number
+local incident = string.gsub(ARGV[1], '"id":""', function() return '"id":"' .. id .. '"' end, 1)
+redis.call('HSET', KEYS[4] .. id, 'incident', incident, 'state', 'triaging', 'request', ARGV[4], 'channel', ARGV[6])
+redis.call('EXPIRE', KEYS[4] .. id, ARGV[2])
+redis.call('SET', KEYS[1], id, 'EX', ARGV[2])
+if ARGV[5] ~= '' then redis.call('SET', KEYS[5] .. ARGV[5], id, 'EX', 86400) end
+redis.call('ZADD', KEYS[3], number, id)
+redis.call('ZREMRANGEBYRANK', KEYS[3], 0, -1 - ARGV[3])
+return {incident, 'triaging', 0}
+`;
+
+/** Stores the report (empty: none) and the state after it; what is closed stays closed. KEYS: incident. ARGV: report, state, keep seconds. */
+export const FINISH = `
+local state = redis.call('HGET', KEYS[1], 'state')
+if not state then return 0 end
+if ARGV[1] ~= '' then redis.call('HSET', KEYS[1], 'report', ARGV[1]) end
+if state ~= 'closed' then redis.call('HSET', KEYS[1], 'state', ARGV[2]) end
+redis.call('EXPIRE', KEYS[1], ARGV[3])
+return 1
+`;
