@@ -116,7 +116,11 @@ function scoreLimit(total: Score, { truth, seriesCase }: LabelledCase, { timeToL
 function scoreVerdicts(total: Score, { truth }: LabelledCase, { analysis }: Answer): string {
   if (analysis === null) return '';
   const wrong: string[] = [];
-  const check = (name: 'rollback' | 'changePoint' | 'quiet' | 'slo', said: unknown, expected: unknown) => {
+  const check = (
+    name: 'rollback' | 'changePoint' | 'quiet' | 'slo',
+    said: boolean | string | null,
+    expected: boolean | string | null,
+  ) => {
     if (expected === null) return;
     total[name].all += 1;
     if (said === expected) total[name].right += 1;

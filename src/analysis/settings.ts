@@ -54,7 +54,7 @@ export function settingsFrom(policy: Policy): AnalysisSettings {
     tooFreshSeconds: policy.warmUpSeconds * 3,
     matureSeconds: policy.warmUpSeconds * 6,
     fewestSamples: 14,
-    leakProbability: 0.95,
+    leakProbability: 0.92,
     suspectProbability: 0.75,
     unclearProbability: 0.6,
     oldReleaseLeakProbability: 0.9,
