@@ -7,6 +7,7 @@ const ORDER = [
   ['errors.ts', 'units.ts'],
   ['analysis'],
   ['incident'],
+  ['alert'],
   ['report'],
   ['runbook'],
   ['recommendation'],
@@ -19,7 +20,7 @@ const ORDER = [
 ];
 
 /** Left of \`triage\`: numbers and words only. */
-const PURE = new Set(['errors.ts', 'units.ts', 'analysis', 'incident', 'report', 'runbook', 'recommendation']);
+const PURE = new Set(['errors.ts', 'units.ts', 'analysis', 'incident', 'alert', 'report', 'runbook', 'recommendation']);
 const ALLOWED_IN_PURE = new Set(['zod']);
 
 const SRC = resolve('src');

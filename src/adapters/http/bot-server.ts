@@ -1,5 +1,14 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
 import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http';
+import { isAllowed } from './bearer.ts';
+
+export type Answer = { status: number; body: string };
+
+/** One more path of the server. What its `answer` throws is answered with 503. */
+export type Route = {
+  path: string;
+  methods: readonly string[];
+  answer: (request: IncomingMessage) => Promise<Answer>;
+};
 
 export type BotServerOptions = {
   /** 0: a free one. */
@@ -12,6 +21,8 @@ export type BotServerOptions = {
   findReport: (incidentId: string) => Promise<{ json: string; html: string } | null>;
   /** Slack's requests in HTTP mode; null in Socket Mode. */
   slack: RequestListener | null;
+  /** What else is answered here, by exact path. */
+  routes?: readonly Route[];
   onError: (error: unknown) => void;
 };
 
@@ -53,6 +64,8 @@ async function route(request: IncomingMessage, response: ServerResponse, options
     options.slack(request, response);
     return;
   }
+  const found = options.routes?.find(({ path }) => path === pathname);
+  if (found !== undefined) return await answerRoute(request, response, found);
   if (request.method !== 'GET') return answer(response, 404, 'not found\n');
   if (pathname === '/healthz') return answer(response, 200, 'ok\n');
   if (pathname === '/readyz') return await answerReadiness(response, options);
@@ -65,21 +78,21 @@ async function route(request: IncomingMessage, response: ServerResponse, options
   answer(response, 200, report.json, 'application/json');
 }
 
+async function answerRoute(request: IncomingMessage, response: ServerResponse, route: Route): Promise<void> {
+  if (!route.methods.includes(request.method ?? '')) {
+    response.setHeader('allow', route.methods.join(', '));
+    return answer(response, 405, 'another method is needed\n');
+  }
+  const { status, body } = await route.answer(request);
+  // A body that was not read to its end can't be followed by another request.
+  if (!request.complete) response.setHeader('connection', 'close');
+  answer(response, status, body);
+}
+
 async function answerReadiness(response: ServerResponse, { whatIsMissing }: BotServerOptions): Promise<void> {
   const missing = await whatIsMissing();
   if (missing.length === 0) answer(response, 200, 'ready\n');
   else answer(response, 503, `${missing.join('\n')}\n`);
-}
-
-/** In constant time, whatever the length of what was sent. */
-function isAllowed(request: IncomingMessage, token: string | null): boolean {
-  const sent = /^Bearer (.+)$/.exec(request.headers.authorization ?? '')?.[1];
-  if (token === null || sent === undefined) return false;
-  return timingSafeEqual(digest(sent), digest(token));
-}
-
-function digest(text: string): Buffer {
-  return createHash('sha256').update(text).digest();
 }
 
 function answer(response: ServerResponse, status: number, body: string, type = 'text/plain; charset=utf-8'): void {

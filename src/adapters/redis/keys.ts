@@ -42,3 +42,8 @@ export function samplerKey(prefix: string, site: string, host: string): string {
 export function watchStateKey(prefix: string, service: string): string {
   return `${prefix}:watch-state:${encodeURIComponent(service)}`;
 }
+
+/** Sorted set: one member a deploy that a pipeline told of, scored by epoch seconds. */
+export function deploysKey(prefix: string, service: string): string {
+  return `${prefix}:deploys:${encodeURIComponent(service)}`;
+}

@@ -1,0 +1,77 @@
+import { createHash } from 'node:crypto';
+import { type ConnectionOptions, Queue, Worker } from 'bullmq';
+import { Alert, alertKey } from '../../alert/alert.ts';
+
+const QUEUE = 'alerts';
+
+/** Alerts under way at a time in one bot: each waits for Redis only. */
+const CONCURRENCY = 20;
+/** As with triage jobs: a killed bot's alert is taken over within 15 s. */
+const LOCK_MS = 10_000;
+const STALLED_CHECK_MS = 5_000;
+const ATTEMPTS = 100;
+/** Copies are told by the finished job, so it is kept for a day, but never more than so many: some 20 MB. */
+const FINISHED = { age: 86_400, count: 20_000 };
+/** Alerts in one transaction with Redis: 500 take it some 30 ms. */
+const AT_ONCE = 500;
+/** OOM kills go before anything else. BullMQ: 1 is first. */
+const PRIORITY = { oom: 1, rss_growth: 2, custom: 2 };
+
+export type AlertQueue = {
+  /** Stores them; resolves only when Redis has all. One that is there already, or was within a day, is left as it is. */
+  add(alerts: readonly Alert[]): Promise<void>;
+  close(): Promise<void>;
+};
+
+export function createAlertQueue(connection: ConnectionOptions, prefix: string): AlertQueue {
+  const queue = new Queue(QUEUE, { connection, prefix });
+  queue.on('error', () => {});
+  return {
+    async add(alerts) {
+      const jobs = alerts.map((alert) => ({
+        name: 'alert',
+        data: alert,
+        opts: {
+          jobId: alertId(alert),
+          priority: PRIORITY[alert.kind],
+          attempts: ATTEMPTS,
+          backoff: { type: 'alert' },
+          removeOnComplete: FINISHED,
+          removeOnFail: { ...FINISHED, age: 7 * FINISHED.age },
+        },
+      }));
+      for (let from = 0; from < jobs.length; from += AT_ONCE) await queue.addBulk(jobs.slice(from, from + AT_ONCE));
+    },
+    close: () => queue.close(),
+  };
+}
+
+/** Short, and without the colons and bare digits that BullMQ refuses. */
+export function alertId(alert: Alert): string {
+  return `a${createHash('sha256').update(alertKey(alert)).digest('hex').slice(0, 31)}`;
+}
+
+export type AlertWorkerOptions = {
+  connection: ConnectionOptions;
+  prefix: string;
+  /** Safe to run again after a crash. */
+  take: (alert: Alert) => Promise<void>;
+  onError: (error: Error) => void;
+};
+
+/** Takes stored alerts, those of crashed replicas too. `close()` waits for the ones under way. */
+export function startAlertWorker({ connection, prefix, take, onError }: AlertWorkerOptions): Worker {
+  const worker = new Worker(QUEUE, async (job) => await take(Alert.parse(job.data)), {
+    connection,
+    prefix,
+    concurrency: CONCURRENCY,
+    lockDuration: LOCK_MS,
+    stalledInterval: STALLED_CHECK_MS,
+    drainDelay: 1,
+    maxStalledCount: 50,
+    settings: { backoffStrategy: (attempts) => Math.min(30_000, 500 * 2 ** attempts) },
+  });
+  worker.on('error', onError);
+  worker.on('failed', (_job, error) => onError(error));
+  return worker;
+}

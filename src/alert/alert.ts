@@ -1,0 +1,53 @@
+import { z } from 'zod';
+
+/** What the alert is about. `custom`: none of ours, so it is looked at like growth. */
+export const AlertKind = z.enum(['oom', 'rss_growth', 'custom']);
+export type AlertKind = z.infer<typeof AlertKind>;
+
+/** Who told us; shown as it stands. */
+export const AlertSource = z.enum(['Alertmanager', 'Grafana', 'webhook', 'collector']);
+export type AlertSource = z.infer<typeof AlertSource>;
+
+/** One alert of whatever sender, bounded: what is stored until it has its thread. */
+export const Alert = z.object({
+  schema: z.literal(1),
+  source: AlertSource,
+  /** The same for every notification of one alert; with `startsAt` and `status`, the same for every copy of one. */
+  fingerprint: z.string(),
+  status: z.enum(['firing', 'resolved']),
+  /** RFC 3339. */
+  startsAt: z.string(),
+  kind: AlertKind,
+  severity: z.string().nullable(),
+  /** The service as the sender names it; null: the labels tell. */
+  service: z.string().nullable(),
+  /** The rule's name. */
+  name: z.string(),
+  summary: z.string(),
+  labels: z.record(z.string(), z.string()),
+});
+export type Alert = z.infer<typeof Alert>;
+
+/** The alerts of one request, and what of it could not be read, one sentence each. */
+export type ParsedAlerts = { alerts: readonly Alert[]; unreadable: readonly string[] };
+
+/** What makes two copies the same: highly available senders repeat, and so does a sender that got no answer. */
+export function alertKey({ source, fingerprint, startsAt, status }: Alert): string {
+  return JSON.stringify([source, fingerprint, startsAt, status]);
+}
+
+/** The pod, or whatever else says which instance it is about; null: it is about the service. */
+export function instanceOf({ labels }: Pick<Alert, 'labels'>): string | null {
+  return labels['pod'] ?? labels['instance'] ?? null;
+}
+
+/** A label of a rule that says what it is about, where its name doesn't. Ours (`runbooks/prometheus/`) carry it. */
+const KIND_LABEL = 'memtriage_kind';
+
+/** By `memtriage_kind`; else by kube-state-metrics' reason and by the rule's name, as the usual collections have them. */
+export function classifyAlert(name: string, labels: Readonly<Record<string, string>>): AlertKind {
+  const said = AlertKind.safeParse(labels[KIND_LABEL]);
+  if (said.success) return said.data;
+  if (labels['reason'] === 'OOMKilled' || /oom[\s_-]?kill|OOM(?![a-z])/i.test(name)) return 'oom';
+  return /memory|rss|leak/i.test(name) ? 'rss_growth' : 'custom';
+}
