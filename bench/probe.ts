@@ -83,7 +83,9 @@ async function ownerNamed(): Promise<string> {
 }
 
 async function window(): Promise<string> {
-  const second = await inside(await inside(null));
+  const first = await inside(null);
+  await setTimeout(500);
+  const second = await inside(first);
   const traced = await traceInside(transport, second.census?.token ?? '', { seconds: 1.5, drainSeconds: 1 }, signal);
   if (traced.outcome !== 'ok') return traced.why;
   const { stopSeconds, survivors, tracedSeconds, sites } = traced.value;

@@ -16,8 +16,9 @@ _libc = ctypes.CDLL(None)
 
 # Blocks above this bypass pymalloc and come from malloc (SMALL_REQUEST_THRESHOLD of CPython).
 SMALL_BYTES = 512
-# Young objects looked at in one piece: about 1 us each.
-MOST_YOUNG = 2_000
+# Where more are young the collector is off, and listing them would take long; of the rest the newest are looked at.
+MOST_YOUNG = 5_000
+YOUNG_SAMPLE = 200
 
 _PYMALLOC_ROWS = {
     "usedBytes": r"# bytes in allocated blocks\s*=\s*([\d,]+)",
@@ -95,7 +96,7 @@ def _young_large_mean():
     if gc.get_count()[0] > MOST_YOUNG:
         return None
     sizes, seen = [], set()
-    young = gc.get_objects(generation=0)
+    young = gc.get_objects(generation=0)[-YOUNG_SAMPLE:]
     for thing in young:
         for held in [thing] + gc.get_referents(thing):
             if id(held) not in seen and type(held) is not type and (held is thing or not gc.is_tracked(held)):

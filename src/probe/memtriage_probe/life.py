@@ -153,6 +153,7 @@ def _after_fork():
 
 def _in_child():
     try:
+        gc_watch.let_go()
         _life.lock = allocate_lock()
         _life.forking = 0
         _life.alive = False

@@ -3,7 +3,7 @@
 import os
 import time
 
-from . import stored_looks
+from . import gc_watch, stored_looks
 from .door import Door, peer_is_allowed
 from .originals import poll
 
@@ -76,17 +76,19 @@ class Server:
                 failures = 0
             except Exception:
                 failures += 1
-                self._drop_all()
+                self.abandon()
         if failures:
             self._life.alive = False
 
     def abandon(self):
-        """In a forked child: lets go of the parent's clients and of a look that was under way there."""
+        """Lets go of all clients and of a look that is under way: in a forked child they are the parent's."""
         job, self._job = self._job, None
+        clients, self._clients = self._clients, {}
         if job is not None:
             job[1].close()
             job[0].close()
-        self._drop_all()
+        for client in clients.values():
+            client.close()
 
     def _idle_seconds(self):
         waits = [client.deadline - time.monotonic() for client in self._clients.values()]
@@ -120,7 +122,7 @@ class Server:
 
     def _reopen(self, door):
         door.close()
-        self._drop_all()
+        self.abandon()
         self._life.door = Door(self._life.directory)
         return self._life.door
 
@@ -161,15 +163,17 @@ class Server:
 
     def _go_on(self):
         client, steps = self._job
+        reply = None
+        gc_watch.hold()
         try:
             self._rest = next(steps)
         except StopIteration as end:
+            reply = end.value
+        finally:
+            gc_watch.let_go()
+        if reply is not None:
             self._job = None
-            client.send(end.value)
-        except BaseException:
-            self._job = None
-            client.close()
-            raise
+            client.send(reply)
 
     def _refuse(self, client, code, why):
         from . import protocol
@@ -182,10 +186,3 @@ class Server:
             if client.deadline < now:
                 del self._clients[descriptor]
                 self._refuse(client, "too-slow", "no complete request within %d s" % READ_SECONDS)
-
-    def _drop_all(self):
-        clients, self._clients = self._clients, {}
-        for client in clients.values():
-            client.close()
-
-

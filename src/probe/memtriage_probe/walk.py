@@ -5,14 +5,13 @@ is cut short has seen what matters. Keys are never part of a path: `[*]` stands 
 """
 
 import itertools
-import os
-import sys
 import time
 import types
 from collections import deque
 from functools import partial
 
 from . import shapes
+from .roots import module_namespaces
 from .shapes import LRU_CACHE, shape_of
 
 # Shorter containers are not worth a row; one that was shorter at the first look has grown from here at least.
@@ -23,10 +22,9 @@ SAMPLES = 4
 DEEPEST = 6
 # 2,078 modules come to 110k nodes (facts of the prototype): beyond it is a graph, not a namespace.
 MOST_NODES = 250_000
-SLICE_SECONDS = 0.002
+SLICE_SECONDS = 0.001
 REST_SECONDS = 0.002
 
-_module_namespace = types.ModuleType.__dict__["__dict__"].__get__
 _lru_info = LRU_CACHE.cache_info
 
 
@@ -53,26 +51,29 @@ class Walk:
         self.is_complete = True
         self.longest_slice = 0.0
         self._queue = deque()
+        self._began = time.perf_counter()
         self._seen = set()
 
     def run(self):
-        roots = sorted(_roots(), key=lambda root: root[2])
-        for _, group in itertools.groupby(roots, key=lambda root: root[2]):
-            for name, namespace, _ in group:
+        own = [(name, namespace) for name, namespace, rank in module_namespaces() if rank == 0]
+        libraries = [(name, namespace) for name, namespace, rank in module_namespaces() if rank > 0]
+        # Libraries one by one: a queue of all their names would grow old and bring a full garbage collection nearer.
+        for group in [own] + [[library] for library in libraries]:
+            for name, namespace in group:
                 self._seen.add(id(namespace))
                 self._queue.append((name, namespace, 0, False, namespace))
             yield from self._drain()
 
     def _drain(self):
-        began = time.perf_counter()
+        began = self._began
         while self._queue:
             self.nodes += 1
-            if self.nodes & 31 == 0:
+            if self.nodes & 15 == 0:
                 now = time.perf_counter()
                 if now - began >= SLICE_SECONDS:
                     self.longest_slice = max(self.longest_slice, now - began)
                     yield REST_SECONDS
-                    began = time.perf_counter()
+                    began = self._began = time.perf_counter()
                 if self.nodes > MOST_NODES:
                     self.is_complete = False
                     self._queue.clear()
@@ -85,7 +86,6 @@ class Walk:
                     self._enter(path, thing, depth, is_sampled)
             except (RuntimeError, AttributeError, TypeError, ValueError):
                 continue  # it changed under the walk, or is not what it seems: the next look sees it
-        self.longest_slice = max(self.longest_slice, time.perf_counter() - began)
 
     def _push(self, path, thing, depth, is_sampled, home=None):
         """Queues a value once. `home`: the module namespace it was found in, to leave out what is only imported."""
@@ -183,31 +183,3 @@ def _is_imported(thing, shape, home):
     if shape.is_class:
         return shapes.class_namespace(thing).get("__module__") != home.get("__name__")
     return False
-
-
-def _roots():
-    """(name, namespace, rank): the service's modules are 0, libraries 1. Later imports first: a module that defines a
-    container was imported by those that use it, so its own name for it wins."""
-    library = tuple(os.path.join(folder, "") for folder in _library_folders())
-    for name, module in reversed(list(sys.modules.items())):
-        if type(name) is not str or name.partition(".")[0] in ("memtriage_probe", "sitecustomize"):
-            continue
-        if not any(base is types.ModuleType for base in shapes.bases_of(type(module))):
-            continue
-        namespace = _module_namespace(module)
-        if type(namespace) is dict:
-            yield name, namespace, _rank(name, namespace.get("__file__"), library)
-
-
-def _rank(name, file, library):
-    if name == "__main__" or name == "__mp_main__":
-        return 0
-    if type(file) is not str:  # built in or frozen
-        return 1
-    if "site-packages" in file or "dist-packages" in file or file.startswith(library):
-        return 1
-    return 0
-
-
-def _library_folders():
-    return {os.path.dirname(os.__file__), os.path.join(sys.base_prefix, "lib")}
