@@ -7,6 +7,7 @@ hooks are taken out in `finally`, in a forked child too.
 """
 
 import _tracemalloc
+import gc
 import os
 import sys
 import time
@@ -140,10 +141,14 @@ def _read(by_container):
 def _lines_of(found):
     """[(traceback, entries)] of a container's newest entries, the commonest first."""
     counts = {}
-    for _, value in evidence.newest_entries(found):
-        traceback = _tracemalloc._get_object_traceback(value)
-        if traceback is not None:
-            counts[traceback] = counts.get(traceback, 0) + 1
+    for key, value in evidence.newest_entries(found):
+        # A dict, list or tuple may come from the interpreter's free list, with memory from before the window:
+        # then what it holds was made at the same place or near it.
+        for thing in [value] + gc.get_referents(value) + [key]:
+            traceback = _tracemalloc._get_object_traceback(thing)
+            if traceback is not None:
+                counts[traceback] = counts.get(traceback, 0) + 1
+                break
     return sorted(counts.items(), key=lambda pair: -pair[1])
 
 
