@@ -22,6 +22,8 @@ export const Incident = z.object({
   openedBy: z.string(),
   /** Where the thread lives; null when there is no Slack (command line). */
   channelId: z.string().nullable(),
+  /** How often it was triaged, the one under way included; absent: once. */
+  round: z.number().optional(),
 });
 export type Incident = z.infer<typeof Incident>;
 

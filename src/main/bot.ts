@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis';
 import { createSnapshotTaker } from '../adapters/bullmq/snapshot-queue-taker.ts';
-import { createTriageQueue, startTriageWorker } from '../adapters/bullmq/triage-queue.ts';
+import { createTriageQueue, startTriageWorker, type TriageQueue } from '../adapters/bullmq/triage-queue.ts';
 import { startBotServer } from '../adapters/http/bot-server.ts';
 import { createBaselineStore } from '../adapters/redis/baseline-store.ts';
 import { isSiteAlive } from '../adapters/redis/heartbeat.ts';
@@ -93,9 +93,9 @@ async function startBot(world: World): Promise<Bot> {
 
   const queue = createTriageQueue(connection, prefix);
   closers.add('triage queue', queue.close);
-  await queueOrphans(incidents, queue.add);
+  await queueOrphans(incidents, queue);
   const desk = createDesk({ world, incidents, baselines, queue, outbox });
-  await startWatching({ world, incidents, baselines, snapshots, outbox, desk });
+  await startWatching({ world, incidents, baselines, snapshots, queue, outbox, desk });
   let onRefused: (error: CommandError) => void = () => {};
   const refusedBySlack = new Promise<never>((_resolve, reject) => {
     onRefused = reject;
@@ -126,9 +126,9 @@ async function findReport(id: string, incidents: RedisIncidentBook): Promise<{ j
 }
 
 /** Incidents whose bot died between storing the incident and queueing its job. */
-async function queueOrphans(incidents: RedisIncidentBook, add: (incidentId: string) => Promise<void>): Promise<void> {
+async function queueOrphans(incidents: RedisIncidentBook, queue: TriageQueue): Promise<void> {
   const recent = await incidents.recent(100);
-  for (const incident of recent) if (incident.state === 'triaging') await add(incident.id);
+  for (const { id, round, state } of recent) if (state === 'triaging') await queue.add(id, round);
 }
 
 function slackSettings({ environment }: World) {

@@ -79,7 +79,7 @@ async function startTriage(
   if (service === undefined) return { kind: 'unknown-service' };
   try {
     const { incident, joined } = await incidents.openOrJoin(request, service.site, requestKey(request.requestId));
-    await queue.add(incident.id);
+    await queue.add(incident.id, incident.round);
     if (!joined) return { kind: 'started', incident };
     const { channelId, openedBy } = incident;
     return {

@@ -1,4 +1,5 @@
 /** Every service looked at by itself: jobs of a scheduler in Redis, any of which any bot may take. */
+import type { TriageQueue } from '../adapters/bullmq/triage-queue.ts';
 import { createWatchSchedule, startWatchWorker } from '../adapters/bullmq/watch-queue.ts';
 import type { BaselineStore } from '../adapters/redis/baseline-store.ts';
 import type { RedisIncidentBook } from '../adapters/redis/incident-book.ts';
@@ -20,6 +21,7 @@ export type WatchingParts = {
   incidents: RedisIncidentBook;
   baselines: BaselineStore;
   snapshots: SnapshotTaker;
+  queue: TriageQueue;
   outbox: Outbox;
   desk: Pick<CommandDesk, 'startTriage' | 'defaultSinceSeconds'>;
 };
@@ -69,9 +71,10 @@ function toPorts(parts: WatchingParts): WatchPorts {
         const incident = await incidents.openOf(service);
         if (incident === null) return null;
         const report = incident.state === 'triaging' ? null : await findReport(incident.id, incidents);
-        return { id: incident.id, verdict: report?.verdict ?? null };
+        return { id: incident.id, verdict: report?.verdict ?? null, hasThread: incident.channelId !== null };
       },
       open: (service, alarm) => openIncident(world.requireService(service), alarm, parts),
+      lookAgain: (id, alarm) => lookAgain(id, alarm, parts),
       async close(service, id) {
         const { policy } = world.requireService(service);
         const why = `healthy for ${formatDuration(baselineWindowSeconds(policy))}`;
@@ -85,7 +88,7 @@ function toPorts(parts: WatchingParts): WatchPorts {
 
 async function openIncident(
   { name, channel }: Service,
-  { level, why, requestId, previous }: Alarm,
+  { level, why, requestId }: Alarm,
   parts: WatchingParts,
 ): Promise<void> {
   const { world, desk } = parts;
@@ -105,9 +108,19 @@ async function openIncident(
   // The job fails, and the next look tries again: nothing was remembered.
   if (started.kind === 'not-stored') throw new Error(started.why);
   if (started.kind !== 'started') return;
-  const { id } = started.incident;
-  world.logger.info({ service: name, incidentId: id, level, why }, 'opened an incident');
-  if (previous !== null && previous !== id) await showClosed(previous, `${id} took over (${level})`, parts);
+  world.logger.info({ service: name, incidentId: started.incident.id, level, why }, 'opened an incident');
+}
+
+/** The thread says why first: the report that follows replaces the one above. */
+async function lookAgain(id: string, { level, why, requestId }: Alarm, parts: WatchingParts): Promise<void> {
+  const { world, incidents, queue, outbox } = parts;
+  const known = await incidents.find(id);
+  if (known === null) return;
+  await outbox.tellEvent(known, requestId, `🔴 Now ${level}: ${why.replace(/[.\s]+$/, '')}. Looking again.`);
+  const incident = await incidents.lookAgain(id);
+  if (incident === null) return;
+  await queue.add(id, incident.round);
+  world.logger.info({ service: incident.service, incidentId: id, level, why }, 'looks into an incident again');
 }
 
 async function showClosed(id: string, why: string, { incidents, outbox }: WatchingParts): Promise<void> {

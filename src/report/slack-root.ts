@@ -103,24 +103,6 @@ export function renderReportRoot(report: Report, { requestedBy, link: page }: Re
   );
 }
 
-/** The root once nobody needs to act any more: why, then what the report said. `why`: a plain clause. */
-export function renderClosedRoot(report: Report, why: string, reportContext: ReportContext): SlackMessage {
-  const before = renderReportRoot(report, reportContext);
-  return fitMessage([closedLine(report, why), 'What it was:', before.text].join('\n'), [
-    section([`⚪ *${serviceName(report)}* — *CLOSED*: ${escapeMrkdwn(why)}`, 'What it was:']),
-    ...before.blocks,
-  ]);
-}
-
-/** The same as an event in the thread. */
-export function renderClosedReply(report: Report, why: string): SlackMessage {
-  return fitMessage(closedLine(report, why), [section([closedLine(report, why)])]);
-}
-
-function closedLine(report: Report, why: string): string {
-  return `⚪ ${serviceName(report)}: CLOSED, ${escapeMrkdwn(why)}. Case ${escapeMrkdwn(report.incident, 20)}.`;
-}
-
 /** The verdict as the root begins, never by colour alone. Plain text, not yet escaped. */
 export function headline({ verdict, recommendation }: Report): { sign: string; words: string } {
   const sign = { healthy: '🟢', warning: '🟠', critical: '🔴', inconclusive: '🟠' }[verdict];
@@ -191,7 +173,7 @@ function instanceCount({ rss }: Report): string {
   return `${rss.instances.length} instance${rss.instances.length === 1 ? '' : 's'}`;
 }
 
-function serviceName({ service, site }: { service: string; site: string }): string {
+export function serviceName({ service, site }: { service: string; site: string }): string {
   const name = escapeMrkdwn(service, 80) || '(no name)';
   return site === 'local' ? name : `${name} · ${escapeMrkdwn(site, 40)}`;
 }

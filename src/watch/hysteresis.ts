@@ -41,17 +41,26 @@ export type WatchState = z.infer<typeof WatchState>;
 
 export type WatchLook = { atMs: number; sign: Sign; release: string | null };
 
-/** The service's open incident, whoever opened it. `verdict`: its report's; null while it is being triaged. */
-export type OpenIncident = { verdict: Verdict | null };
+/**
+ * The service's open incident, whoever opened it. `verdict`: its report's; null while it is being triaged.
+ * `hasThread`: people hear of it.
+ */
+export type OpenIncident = { verdict: Verdict | null; hasThread: boolean };
 
-export type WatchAction = { kind: 'none' } | { kind: 'open'; level: AlarmLevel } | { kind: 'close' };
+/** `look-again`: the open incident is triaged anew, in its own thread. */
+export type WatchAction =
+  | { kind: 'none' }
+  | { kind: 'open'; level: AlarmLevel }
+  | { kind: 'look-again'; level: AlarmLevel }
+  | { kind: 'close' };
 
 /**
  * The next state and what is to be done, from one more look.
  *
- * Opens when a run of `RAISES` is full and this trouble was not told yet, or only as a warning; trouble is another one
- * after calm looks, unless an incident is still open and the same release runs. Closes after `looksUntilClosed` calm
- * looks in a row. A look that could not tell neither counts nor interrupts.
+ * Tells when a run of `RAISES` is full and this trouble was not told yet, or only as a warning; trouble is another one
+ * after calm looks, unless an incident is still open and the same release runs. One incident, one thread: an open one is
+ * looked into again, otherwise a new one opens. Closes after `looksUntilClosed` calm looks in a row. A look that could
+ * not tell neither counts nor interrupts.
  */
 export function advance(
   before: WatchState | null,
@@ -65,7 +74,7 @@ export function advance(
   const next: WatchState = { schema: 1, atMs: look.atMs, runs, told, wasCalm };
 
   const level = levelOf(runs);
-  if (level !== null) return raise(next, level, look, open);
+  if (level !== null) return raise(next, level, look, open?.hasThread === true ? open : null);
   if (runs.calm < looksUntilClosed) return { next, action: NONE };
   const isReported = open !== null && open.verdict !== null;
   return { next: { ...next, told: null, wasCalm: false }, action: isReported ? { kind: 'close' } : NONE };
@@ -79,8 +88,8 @@ function raise(state: WatchState, level: AlarmLevel, look: WatchLook, open: Open
   const known = toldOfThis(state, look, open);
   const isNews = known === null || (known === 'warning' && level === 'critical');
   const told = { level: isNews ? level : known, release: look.release };
-  if (isNews)
-    return { next: { ...state, told, wasCalm: false }, action: { kind: 'open', level } satisfies WatchAction };
+  const action: WatchAction = { kind: open === null ? 'open' : 'look-again', level };
+  if (isNews) return { next: { ...state, told, wasCalm: false }, action };
   // What the report of somebody else's incident tells need not be told by us.
   return { next: state.told === null ? { ...state, told } : state, action: NONE };
 }

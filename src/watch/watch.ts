@@ -21,6 +21,8 @@ export type WatchPorts = RecordBaselinePorts & {
     openOf(service: string): Promise<IdentifiedIncident | null>;
     /** Opens an incident and queues its triage, or joins the one under way. Safe to repeat with the same `requestId`. */
     open(service: string, alarm: Alarm): Promise<void>;
+    /** Triages the reported incident anew, in its thread. Safe to repeat. */
+    lookAgain(incidentId: string, alarm: Alarm): Promise<void>;
     close(service: string, incidentId: string): Promise<void>;
   };
 };
@@ -28,9 +30,8 @@ export type WatchPorts = RecordBaselinePorts & {
 export type Alarm = {
   level: AlarmLevel;
   why: string;
+  /** The same again for the same look. */
   requestId: string;
-  /** An incident that was told already and that this one takes over from, or null. */
-  previous: string | null;
 };
 
 export type Watched =
@@ -78,8 +79,12 @@ async function act(
   { incidents }: WatchPorts,
 ): Promise<void> {
   const { name, atMs, open, judged } = look;
-  if (action.kind === 'close' && open !== null) await incidents.close(name, open.id);
-  if (action.kind !== 'open') return;
-  const requestId = `watch/${name}/${atMs}`;
-  await incidents.open(name, { level: action.level, why: judged.why, requestId, previous: open?.id ?? null });
+  if (action.kind === 'none') return;
+  if (action.kind === 'close') {
+    if (open !== null) await incidents.close(name, open.id);
+    return;
+  }
+  const alarm = { level: action.level, why: judged.why, requestId: `watch/${name}/${atMs}` };
+  if (action.kind === 'look-again' && open !== null) await incidents.lookAgain(open.id, alarm);
+  else await incidents.open(name, alarm);
 }

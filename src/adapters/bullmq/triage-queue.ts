@@ -16,8 +16,8 @@ const ATTEMPTS = 100;
 const FINISHED_KEPT_SECONDS = 86_400;
 
 export type TriageQueue = {
-  /** Stores the job; resolves only when Redis has it. The same incident is never queued twice. */
-  add(incidentId: string): Promise<void>;
+  /** Stores the job; resolves only when Redis has it. The same round of the same incident is never queued twice. */
+  add(incidentId: string, round?: number): Promise<void>;
   close(): Promise<void>;
 };
 
@@ -25,12 +25,15 @@ export function createTriageQueue(connection: ConnectionOptions, prefix: string)
   const queue = new Queue(QUEUE, { connection, prefix });
   queue.on('error', () => {});
   return {
-    async add(incidentId) {
+    async add(incidentId, round = 1) {
       await queue.add(
         'triage',
         { incidentId },
         {
-          jobId: createHash('sha256').update(incidentId).digest('hex').slice(0, 32),
+          jobId: createHash('sha256')
+            .update(round === 1 ? incidentId : `${incidentId}/${round}`)
+            .digest('hex')
+            .slice(0, 32),
           attempts: ATTEMPTS,
           backoff: { type: 'triage' },
           removeOnComplete: { age: FINISHED_KEPT_SECONDS },

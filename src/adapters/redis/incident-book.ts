@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { Incident, IncidentState, type TriageRequest } from '../../incident/incident.ts';
 import { StepResult } from '../../incident/step-result.ts';
 import type { IncidentBook } from '../../triage/ports.ts';
-import { FINISH, OPEN_OR_JOIN } from './incident-scripts.ts';
+import { FINISH, LOOK_AGAIN, OPEN_OR_JOIN } from './incident-scripts.ts';
 import { parseJson } from './instance-store.ts';
 
 /** Incidents are kept this long after their last change; reports stay readable that long. */
@@ -23,6 +23,8 @@ export type RedisIncidentBook = IncidentBook & {
     site: string,
     requestKey?: string,
   ): Promise<{ incident: Incident; joined: boolean }>;
+  /** A reported incident goes back into triage, in the thread that it has; null when it is not reported. */
+  lookAgain(id: string): Promise<Incident | null>;
   /** The incident with its present state, or null. */
   find(id: string): Promise<Incident | null>;
   request(id: string): Promise<TriageRequest | null>;
@@ -85,6 +87,10 @@ export function createIncidentBook(redis: Redis, prefix: string, now: () => numb
       const args = [JSON.stringify(incident), KEEP_SECONDS, KEEP_IN_INDEX, asked, requestKey, channel];
       const [stored, state, joined] = Opened.parse(await redis.eval(OPEN_OR_JOIN, keys.length, ...keys, ...args));
       return { incident: Incident.parse({ ...parseObject(stored), state }), joined: joined === 1 };
+    },
+    async lookAgain(id) {
+      const stored = await redis.eval(LOOK_AGAIN, 2, incidentKey(id), `${incidentKey(id)}:steps`, KEEP_SECONDS);
+      return typeof stored === 'string' ? Incident.parse({ ...parseObject(stored), state: 'triaging' }) : null;
     },
     async savedSteps(id) {
       const steps = await redis.hgetall(`${incidentKey(id)}:steps`);

@@ -32,6 +32,21 @@ redis.call('ZREMRANGEBYRANK', KEYS[3], 0, -1 - ARGV[3])
 return {incident, 'triaging', 0}
 `;
 
+/**
+ * Takes a reported incident back into triage, its steps to be done anew; any other state is left alone.
+ * KEYS: incident, its steps. ARGV: keep seconds. Returns the incident, or false.
+ */
+export const LOOK_AGAIN = `
+local found = redis.call('HMGET', KEYS[1], 'incident', 'state')
+if not found[1] or found[2] ~= 'reported' then return false end
+local incident = cjson.decode(found[1])
+incident.round = (incident.round or 1) + 1
+redis.call('HSET', KEYS[1], 'incident', cjson.encode(incident), 'state', 'triaging')
+redis.call('DEL', KEYS[2])
+redis.call('EXPIRE', KEYS[1], ARGV[1])
+return redis.call('HGET', KEYS[1], 'incident')
+`;
+
 /** Stores the report (empty: none) and the state after it; what is closed stays closed. KEYS: incident. ARGV: report, state, keep seconds. */
 export const FINISH = `
 local state = redis.call('HGET', KEYS[1], 'state')

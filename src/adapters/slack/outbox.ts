@@ -7,7 +7,8 @@ import { z } from 'zod';
 import { messageOf } from '../../errors.ts';
 import type { Incident } from '../../incident/incident.ts';
 import type { Progress, Report } from '../../report/report.ts';
-import { renderClosedReply, renderClosedRoot, renderProgressRoot, renderReportRoot } from '../../report/slack-root.ts';
+import { renderClosedReply, renderClosedRoot, renderEvent } from '../../report/slack-event.ts';
+import { renderProgressRoot, renderReportRoot } from '../../report/slack-root.ts';
 import { renderReportThread } from '../../report/slack-thread.ts';
 import type { IncidentThread } from '../../triage/ports.ts';
 import { OutboxStore } from './outbox-store.ts';
@@ -32,6 +33,8 @@ export type OutboxOptions = {
 export interface Outbox extends IncidentThread {
   /** The root begins with why nobody needs to act any more, and a reply says so; a thread that is gone stays gone. */
   showClosed(incident: Incident, report: Report, why: string): Promise<void>;
+  /** One more reply: something happened. `key`: the same event again is told once. Plain text. */
+  tellEvent(incident: Incident, key: string, text: string): Promise<void>;
   /** Where the incident's thread stands in Slack; null while its root is not there yet. */
   findThread(incidentId: string): Promise<{ channelId: string; rootTs: string } | null>;
   /** Address of the thread's root for people, or null when there is none or Slack does not answer. */
@@ -75,6 +78,12 @@ export function createOutbox(options: OutboxOptions): Outbox {
         await showClosed(store, queue, incident, { report, why, link: linkTo(incident.id) });
       }
     },
+    tellEvent: async (incident, key, text) => {
+      if (incident.channelId === null || (await findThread(incident.id)) === null) return;
+      const reply = { key: `event-${sha1(key)}`, kind: 'reply' as const, message: renderEvent(text) };
+      await store.want(incident.id, incident.channelId, PRIORITY.reply, [reply]);
+      await wakeChannel(queue, incident.channelId);
+    },
     permalink: async (incidentId) => {
       const thread = await findThread(incidentId);
       return thread === null ? null : await askPermalink(web, thread);
@@ -86,8 +95,11 @@ export function createOutbox(options: OutboxOptions): Outbox {
 /** One job per channel at most: what was added while it runs makes it run once more. */
 export async function wakeChannel(queue: Queue, channelId: string): Promise<void> {
   // BullMQ refuses colons in ids.
-  const id = createHash('sha1').update(channelId).digest('hex');
-  await queue.add('deliver', { channelId }, { deduplication: { id, keepLastIfActive: true } });
+  await queue.add('deliver', { channelId }, { deduplication: { id: sha1(channelId), keepLastIfActive: true } });
+}
+
+function sha1(text: string): string {
+  return createHash('sha1').update(text).digest('hex');
 }
 
 export function createOutboxQueue({

@@ -10,7 +10,7 @@ export async function snapshot(context: StepContext): Promise<StepOutcome> {
   if (!takeSnapshot) return { outcome: 'inconclusive', note: 'not taken: it was asked to leave it out', finding: null };
   const answer = await ports.snapshots.takeSnapshot(
     {
-      key: `${incident.id}/snapshot`,
+      key: `${incident.id}/snapshot${incident.round === undefined ? '' : `-${incident.round}`}`,
       service: service.name,
       site: service.site,
       instance: findingOf(results, 'compare')?.worstInstance ?? null,
