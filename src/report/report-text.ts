@@ -62,8 +62,8 @@ function siteLines(snapshot: Snapshot | null): string[] {
   return (snapshot?.sites ?? [])
     .slice(0, SHOWN)
     .map(
-      ({ file, line, sizeDiffBytes, countDiff }) =>
-        `allocated at ${file}:${line}: ${formatBytes(sizeDiffBytes)} in ${countDiff} blocks`,
+      ({ file, line, sizeDiffBytes, countDiff, container }) =>
+        `allocated at ${file}:${line}: ${formatBytes(sizeDiffBytes)} in ${countDiff} blocks${container == null ? '' : `, fills ${container}`}`,
     );
 }
 

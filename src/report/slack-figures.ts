@@ -48,12 +48,17 @@ export function dataPhrase({ data }: Report): string {
   return `${age}, from ${data.source}`;
 }
 
-/** What grew inside: `app.retries.QUEUE: 12300 entries more in 10 s, 87 % of the growth`; null without a snapshot. */
+/**
+ * What grew inside, and the line that fills it: `app.retries.QUEUE (list): 12300 entries more in 10 s, 87 % of the
+ * growth, filled at app/retries.py:9`; null when no named container grew.
+ */
 export function culpritPhrase({ snapshot }: Report): string | null {
   const worst = snapshot?.containers.find(({ lengthDiff }) => lengthDiff !== null && lengthDiff > 0);
   if (snapshot === null || worst === undefined) return null;
   const share = worst.explainsRatio === null ? '' : `, ${percent(worst.explainsRatio)} of the growth`;
-  return `${worst.path} (${worst.type}): ${worst.lengthDiff} entries more in ${formatDuration(snapshot.windowSeconds)}${share}`;
+  const site = snapshot.sites.find(({ container }) => container === worst.path);
+  const line = site === undefined ? '' : `, filled at ${site.file}:${site.line}`;
+  return `${worst.path} (${worst.type}): ${worst.lengthDiff} entries more in ${formatDuration(snapshot.windowSeconds)}${share}${line}`;
 }
 
 /** `87 %`. */

@@ -94,8 +94,10 @@ function patternPart({ pattern }: Report): Part {
   };
 }
 
+/** Those that grew; without a second look, the largest. */
 function containersPart({ containers }: Snapshot): Part {
-  const lines = containers
+  const shown = containers.filter(({ lengthDiff }) => lengthDiff === null || lengthDiff > 0);
+  const lines = shown
     .slice(0, TOP)
     .map(({ path, type, length, lengthDiff, explainsRatio, growthPerMinute, maxLength }) => {
       const rate = growthPerMinute === null ? '' : ` (${Math.round(growthPerMinute)}/min)`;
@@ -103,13 +105,14 @@ function containersPart({ containers }: Snapshot): Part {
       const bound = maxLength === null ? '' : `, bounded at ${maxLength}`;
       return `${code(path, 200)} ${escapeMrkdwn(type, 60)}: ${length} entries, ${difference(lengthDiff)}${rate}${share}${bound}`;
     });
-  return { title: 'Containers by owner', lines: [...lines, ...more(containers.length)] };
+  return { title: 'Containers that grew, by owner', lines: [...lines, ...more(shown.length)] };
 }
 
 function sitesPart({ sites }: Snapshot): Part {
-  const lines = sites.slice(0, TOP).map(({ file, line, sizeDiffBytes, countDiff, traceback }) => {
+  const lines = sites.slice(0, TOP).map(({ file, line, sizeDiffBytes, countDiff, traceback, container }) => {
     const caller = traceback.at(-1);
-    return `${code(`${file}:${line}`, 200)} ${signed(formatBytes(sizeDiffBytes), sizeDiffBytes)} in ${difference(countDiff)} blocks${caller === undefined ? '' : `, from ${code(caller, 200)}`}`;
+    const fills = container == null ? '' : ` fills ${code(container, 200)},`;
+    return `${code(`${file}:${line}`, 200)}${fills} ${signed(formatBytes(sizeDiffBytes), sizeDiffBytes)} in ${difference(countDiff)} blocks${caller === undefined ? '' : `, from ${code(caller, 200)}`}`;
   });
   return { title: 'Lines of code that allocated', lines: [...lines, ...more(sites.length)] };
 }
