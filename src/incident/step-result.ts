@@ -71,6 +71,7 @@ export const CompareFinding = z.object({
       .nullable(),
     sloState: z.enum(['ok', 'warning', 'critical']).nullable(),
     overBaselineRatio: z.number().nullable(),
+    returnsInQuiet: z.boolean().nullable(),
     reasons: z.array(z.string()),
     wouldChange: z.array(z.string()),
   }),

@@ -58,6 +58,7 @@ function toFinding(
       deploy: analysis.deploy,
       sloState: analysis.sloState,
       overBaselineRatio: analysis.overBaselineRatio,
+      returnsInQuiet: analysis.returnsInQuiet,
       reasons: [...analysis.reasons],
       wouldChange: [...analysis.wouldChange],
     },

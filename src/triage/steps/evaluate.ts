@@ -13,6 +13,7 @@ export function evaluate({ results, service }: StepContext): StepOutcome {
       : classifyPattern(snapshot, {
           growthBytesPerHour: compare?.analysis.growth?.bytesPerHour ?? null,
           state: compare?.analysis.state ?? 'inconclusive',
+          returnsInQuiet: compare?.analysis.returnsInQuiet ?? null,
         });
   const { verdict, recommendation } = recommend(
     { capture: findingOf(results, 'capture'), compare, pattern },
