@@ -33,12 +33,27 @@ const ticks = Number(values.ticks);
 const redis = await startRedis();
 const programs = await createPrograms();
 let collector: ChildProcess | null = null;
+let closing: Promise<void> | null = null;
+// 200 processes must not outlive a benchmark that is stopped, or whose reader (`| head`) hangs up.
+process.stdout.on('error', () => {});
+for (const name of ['SIGINT', 'SIGTERM'] as const)
+  process.once(name, () => void closeAll().then(() => process.exit(130)));
 try {
   await startProcesses(programs);
   collector = startCollector(programs.sockets);
   await measureCollector(redis.connect(), collector.pid ?? 0);
   await measureSampleBytes(redis.connect());
 } finally {
+  await closeAll();
+}
+
+/** A signal and the end that it brings about both come here: the second one waits for the first. */
+function closeAll(): Promise<void> {
+  closing ??= close();
+  return closing;
+}
+
+async function close(): Promise<void> {
   if (collector !== null && collector.exitCode === null) {
     collector.kill('SIGTERM');
     await once(collector, 'exit');
