@@ -1,7 +1,7 @@
 /**
  * How well and how fast the detection core answers: `bench/detect.ts [LABELLED.json]`, with peers in the same run.
- * On a labelled set (argument or MEMTRIAGE_DETECT) and on fresh seeded series. `--seeds N` a family (default 35: 910
- * healthy, 980 leaking), `--first` seed, `--wrong` lists what went wrong, `--online N` seeds a family through time.
+ * On a labelled set (argument or MEMTRIAGE_DETECT) and on fresh seeded series. `--seeds N` a family (default 37: 925
+ * healthy, 1,036 leaking), `--first` seed, `--wrong` lists what went wrong, `--online N` seeds a family through time.
  */
 import { parseArgs } from 'node:util';
 import { analyzeSeries } from '../src/analysis/analyze-series.ts';
@@ -18,7 +18,7 @@ import { printSpeed } from './detect/speed.ts';
 
 const { values, positionals } = parseArgs({
   options: {
-    seeds: { type: 'string', default: '35' },
+    seeds: { type: 'string', default: '37' },
     first: { type: 'string', default: '100001' },
     online: { type: 'string', default: '4' },
     wrong: { type: 'boolean', default: false },

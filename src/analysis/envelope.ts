@@ -1,4 +1,4 @@
-import type { Life } from './lives.ts';
+import { bytesOf, type Life } from './lives.ts';
 import { median, quantileInPlace } from './quantiles.ts';
 
 /** A life, or several, as few points: what the fits read. Points of one life follow each other. */
@@ -113,9 +113,11 @@ const FEWEST_TROUGHS = 6;
 /** Levels right after each fall: what a sawtooth (GC, batches) always returns to. Null with fewer than six. */
 export function toTroughs(life: Life, span: AgeSpan): Points | null {
   const { samples, startSeconds } = life;
-  const steps = samples.slice(1).map(([, bytes], i) => Math.abs(bytes - (samples[i]?.[1] ?? bytes)));
-  const level = median(samples.map(([, bytes]) => bytes));
-  const fall = Math.max(TROUGH_FALL * level, TROUGH_NOISES * 1.4826 * median(steps));
+  const bytes = bytesOf(samples);
+  const steps = bytes.slice(1);
+  for (let i = 0; i < steps.length; i += 1) steps[i] = Math.abs((steps[i] ?? 0) - (bytes[i] ?? 0));
+  const level = quantileInPlace(bytes, 0.5);
+  const fall = Math.max(TROUGH_FALL * level, TROUGH_NOISES * 1.4826 * quantileInPlace(steps, 0.5));
   const found = troughsOf(samples, fall);
   if (found.length < FEWEST_TROUGHS) return null;
   return {

@@ -22,8 +22,8 @@ export type Model = {
 
 /** RSS comes in pages and reused blocks: no series is known better than this share of its level. */
 const NOISE_FLOOR = 0.0003;
-/** Models worse than the best by more than this in BIC weigh less than 0.1 %. */
-const BIC_WINDOW = 14;
+/** Models worse than the best by more than this in BIC weigh less than 0.3 % of it. */
+const BIC_WINDOW = 12;
 /** Calibration of the errors to 95 % coverage (docs/detection.md): least-squares errors ignore the choice of shape. */
 const ERROR_FACTOR = 1.35;
 const ERROR_OF_SLOPE = 0.012;

@@ -1,4 +1,4 @@
-import { median, quantile } from './quantiles.ts';
+import { quantileInPlace } from './quantiles.ts';
 import type { PodSeries, Restart, Sample } from './series.ts';
 import type { AnalysisSettings } from './settings.ts';
 
@@ -20,21 +20,38 @@ const UNSEEN_RESTART_FALL = 0.25;
 const FRESH_LEVEL_MARGIN = 1.2;
 
 /** Usable samples in increasing time: finite, positive, not after `now`, the last of equal times. */
-export function cleanSamples(samples: readonly Sample[], now: number): Sample[] {
-  const usable = samples.filter(
-    ([seconds, bytes]) => Number.isFinite(seconds) && Number.isFinite(bytes) && bytes > 0 && !(seconds > now),
-  );
-  const increasing = usable.every((sample, i) => i === 0 || (usable[i - 1]?.[0] ?? 0) < sample[0]);
-  if (increasing) return usable;
-  usable.sort((a, b) => a[0] - b[0]);
+export function cleanSamples(samples: readonly Sample[], now: number): readonly Sample[] {
+  if (isClean(samples, now)) return samples;
+  const usable = samples.filter((sample) => isUsable(sample, now)).sort((a, b) => a[0] - b[0]);
   return usable.filter((sample, i) => usable[i + 1]?.[0] !== sample[0]);
+}
+
+function isUsable([seconds, bytes]: Sample, now: number): boolean {
+  return Number.isFinite(seconds) && Number.isFinite(bytes) && bytes > 0 && !(seconds > now);
+}
+
+/** The usual case, without a copy. */
+function isClean(samples: readonly Sample[], now: number): boolean {
+  let before = Number.NEGATIVE_INFINITY;
+  for (const sample of samples) {
+    if (!(sample[0] > before) || !isUsable(sample, now)) return false;
+    before = sample[0];
+  }
+  return true;
+}
+
+/** RSS of each sample. */
+export function bytesOf(samples: readonly Sample[]): Float64Array {
+  const bytes = new Float64Array(samples.length);
+  for (let i = 0; i < bytes.length; i += 1) bytes[i] = samples[i]?.[1] ?? 0;
+  return bytes;
 }
 
 /** Median distance of neighbouring samples in seconds; NaN of fewer than two. */
 export function medianStep(samples: readonly Sample[]): number {
-  const steps: number[] = [];
-  for (let i = 1; i < samples.length; i += 1) steps.push((samples[i]?.[0] ?? 0) - (samples[i - 1]?.[0] ?? 0));
-  return median(steps);
+  const steps = new Float64Array(Math.max(0, samples.length - 1));
+  for (let i = 0; i < steps.length; i += 1) steps[i] = (samples[i + 1]?.[0] ?? 0) - (samples[i]?.[0] ?? 0);
+  return quantileInPlace(steps, 0.5);
 }
 
 /**
@@ -69,10 +86,7 @@ function withCuts(restarts: readonly Restart[], cuts: readonly number[], step: n
 
 function unseenRestarts(samples: readonly Sample[], known: readonly Restart[], step: number): Restart[] {
   const found: Restart[] = [];
-  const fresh = quantile(
-    samples.slice(0, 5).map(([, bytes]) => bytes),
-    0.5,
-  );
+  const fresh = quantileInPlace(bytesOf(samples.slice(0, 5)), 0.5);
   for (let i = 1; i < samples.length; i += 1) {
     const [before, high] = samples[i - 1] ?? [0, 0];
     const [after, low] = samples[i] ?? [0, 0];
@@ -114,10 +128,7 @@ function startUpOf(start: number, end: number, { startUpSeconds, policy }: Analy
 
 /** From the first sample that is old enough and has reached 90 % of the life's 10 % quantile. */
 function withoutStartUp(samples: readonly Sample[], start: number, startUpSeconds: number): readonly Sample[] {
-  const low = quantile(
-    samples.map(([, bytes]) => bytes),
-    0.1,
-  );
+  const low = quantileInPlace(bytesOf(samples), 0.1);
   const from = samples.findIndex(([seconds, bytes]) => seconds - start >= startUpSeconds && bytes >= 0.9 * low);
   return from < 0 ? [] : samples.slice(from);
 }
