@@ -9,12 +9,12 @@ export const SHORT_WINDOWS = [
   'budget over 1.5 s, so a baseline needs 18 s (default 30 min and 6 h)',
   'two looks into the process 6 s apart (default 10 s)',
   'memory limit 512 MiB',
+  'no channel in the configuration: the watch opens no thread by itself, so that the command does',
 ] as const;
 
 /** memtriage.yaml of the demonstration. */
-export function demoConfig({ channel, sockets }: { channel: string; sockets: string }): string {
-  return `slack: { channel: ${channel} }
-sampling: { every: 500ms, keep: 1h }
+export function demoConfig(sockets: string): string {
+  return `sampling: { every: 500ms, keep: 1h }
 policy:
   warning:  { over: 15%, for: 1.5s }
   critical: { over: 30%, for: 1.5s, oomKills: 2, within: 1h }

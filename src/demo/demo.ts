@@ -58,7 +58,7 @@ async function runDemo({ signal, closers, narrator, out }: Stage): Promise<numbe
 
   const slack = await openSlack(readEnvironment(), closers);
   const configFile = join(home, 'memtriage.yaml');
-  await writeFile(configFile, demoConfig({ channel: slack.channelId, sockets }));
+  await writeFile(configFile, demoConfig(sockets));
   const stores = await openStores(home, closers);
   const roles = await startRoles({ configFile, slackEnvironment: slack.environment, logs: out, closers });
   await slack.waitUntilConnected(signal);
