@@ -1,8 +1,5 @@
 import { z } from 'zod';
-
-/** What the alert is about. `custom`: none of ours, so it is looked at like growth. */
-export const AlertKind = z.enum(['oom', 'rss_growth', 'custom']);
-export type AlertKind = z.infer<typeof AlertKind>;
+import { AlertKind } from '../incident/alert-tally.ts';
 
 /** Who told us; shown as it stands. */
 export const AlertSource = z.enum(['Alertmanager', 'Grafana', 'webhook', 'collector']);

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { failed, type Outcome, ok } from '../errors.ts';
-import { AlertKind, type ParsedAlerts } from './alert.ts';
+import { AlertKind } from '../incident/alert-tally.ts';
+import type { ParsedAlerts } from './alert.ts';
 import { cut, Labels, OptionalText, OptionalTime } from './bounded.ts';
 
 const GenericAlert = z.object({

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { AlertTally } from './alert-tally.ts';
 
 /** What brought us here; chooses the runbook. */
 export const Symptom = z.enum(['asked', 'memory-growth', 'oom-kill']);
@@ -24,6 +25,8 @@ export const Incident = z.object({
   channelId: z.string().nullable(),
   /** How often it was triaged, the one under way included; absent: once. */
   round: z.number().optional(),
+  /** Absent: no alert belongs to it. */
+  alerts: AlertTally.optional(),
 });
 export type Incident = z.infer<typeof Incident>;
 

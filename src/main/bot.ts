@@ -13,8 +13,10 @@ import { CommandError, EXIT_CONFIG, EXIT_USAGE, messageOf } from '../errors.ts';
 import { Report } from '../report/report.ts';
 import { renderReportHtml } from '../report/report-html.ts';
 import type { Ports } from '../triage/ports.ts';
+import { startAlerting } from './alerting.ts';
 import { createDesk } from './desk.ts';
 import { loadRunbooks } from './load-runbooks.ts';
+import { refreshThread, withNewestAlerts } from './refresh-thread.ts';
 import { runStoredTriage } from './run-triage.ts';
 import { aborted, signalOfStop } from './shutdown.ts';
 import { startWatching } from './watching.ts';
@@ -80,13 +82,17 @@ async function startBot(world: World): Promise<Bot> {
     baselines,
     snapshots,
     queries: world.prometheus,
-    thread: outbox,
+    thread: withNewestAlerts(outbox, incidents),
   };
   const runner = { config, runbooks, ports, logger, signal };
+  const refresh = (incidentId: string) => refreshThread(incidentId, incidents, outbox, runner);
   const triageWorker = startTriageWorker({
     connection: redis.blocking(),
     prefix,
-    run: (incidentId) => runStoredTriage(incidentId, incidents, runner),
+    async run(incidentId) {
+      await runStoredTriage(incidentId, incidents, runner);
+      await refresh(incidentId);
+    },
     onError: (err, incidentId) => logger.warn({ err, incidentId }, 'a triage job failed and is tried again'),
   });
   closers.add('triage worker', () => triageWorker.close());
@@ -96,6 +102,7 @@ async function startBot(world: World): Promise<Bot> {
   await queueOrphans(incidents, queue);
   const desk = createDesk({ world, incidents, baselines, queue, outbox });
   await startWatching({ world, incidents, baselines, snapshots, queue, outbox, desk });
+  const routes = startAlerting({ world, incidents, triageQueue: queue, outbox, refresh, desk });
   let onRefused: (error: CommandError) => void = () => {};
   const refusedBySlack = new Promise<never>((_resolve, reject) => {
     onRefused = reject;
@@ -107,6 +114,7 @@ async function startBot(world: World): Promise<Bot> {
     port: world.environment.port,
     token: world.environment.webhookToken?.reveal() ?? null,
     slack: app.requestListener,
+    routes,
     whatIsMissing: () => whatIsMissing(connection),
     findReport: (id) => findReport(id, incidents),
     onError: (err) => logger.error({ err }, 'a request could not be answered'),

@@ -12,15 +12,16 @@ import {
   section,
   utcTime,
 } from './slack-blocks.ts';
+import { serviceName } from './slack-root.ts';
 
 /** Replies about what happened since, newest kept: the outbox edits none of them, and a thread must stay readable. */
 const TOLD_REPLIES = 20;
 const NAMES_SHOWN = 3;
 
 /** The root with what its alerts say as the first line: the state of the case comes before what was found. */
-export function withAlerts({ service, alerts }: Incident, root: SlackMessage): SlackMessage {
+export function withAlerts({ service, site, alerts }: Incident, root: SlackMessage): SlackMessage {
   if (alerts === undefined) return root;
-  const name = escapeMrkdwn(service, 80);
+  const name = serviceName({ service, site });
   const text = `${signOf(alerts)} ${name}: ${alertPhrase(alerts, utcTime)}.`;
   const shown = section([`${signOf(alerts)} *${name}* — *${alertPhrase(alerts, localTime)}*`]);
   return fitMessage(`${text}\n${root.text}`, [shown, ...root.blocks]);

@@ -44,7 +44,7 @@ export function renderProgressRoot(incident: Incident, { steps }: Progress): Sla
     sign: STEP_SIGNS[state],
     words: `${escapeMrkdwn(step, 60)} ${STEP_WORDS[state]}${note === '' ? '' : `: ${escapeMrkdwn(note)}`}`,
   }));
-  const asker = `asked by ${mention(incident.openedBy)} at ${localTime(incident.openedAt)}`;
+  const asker = `${openerPhrase(incident.openedBy)} at ${localTime(incident.openedAt)}`;
   return fitMessage(
     [
       `⏳ ${name}: triage running, ${done} of ${steps.length} steps done. Case ${escapeMrkdwn(incident.id, 20)}.`,
@@ -96,7 +96,7 @@ export function renderReportRoot(report: Report, { requestedBy, link: page }: Re
         escapeMrkdwn(dataPhrase(report)),
         instanceCount(report),
         `measured ${localTime(report.generatedAt)}`,
-        `asked by ${mention(requestedBy)}`,
+        openerPhrase(requestedBy),
         ...(page === null ? [] : [link(page, 'full report')]),
       ]),
     ],
@@ -176,4 +176,10 @@ function instanceCount({ rss }: Report): string {
 export function serviceName({ service, site }: { service: string; site: string }): string {
   const name = escapeMrkdwn(service, 80) || '(no name)';
   return site === 'local' ? name : `${name} · ${escapeMrkdwn(site, 40)}`;
+}
+
+/** `asked by <@U0ALICE>`, `opened by Alertmanager`. */
+function openerPhrase(openedBy: string): string {
+  const opener = mention(openedBy);
+  return opener.startsWith('<@') ? `asked by ${opener}` : `opened by ${opener}`;
 }

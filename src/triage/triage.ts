@@ -49,7 +49,8 @@ function readMemoryOnce({ ports, service, sinceSeconds, signal }: TriageContext)
   };
 }
 
-function toProgress(incident: Incident, runbook: Runbook, results: readonly StepResult[]): Progress {
+/** Which steps are done, which one runs, and which wait. `results`: those of the finished steps, in their order. */
+export function toProgress(incident: Incident, runbook: Runbook, results: readonly StepResult[]): Progress {
   const steps = runbook.steps.map((step, index): Progress['steps'][number] => {
     const name = stepName(step, index);
     const done = results[index];

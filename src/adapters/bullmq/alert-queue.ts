@@ -6,9 +6,9 @@ const QUEUE = 'alerts';
 
 /** Alerts under way at a time in one bot: each waits for Redis only. */
 const CONCURRENCY = 20;
-/** As with triage jobs: a killed bot's alert is taken over within 15 s. */
-const LOCK_MS = 10_000;
-const STALLED_CHECK_MS = 5_000;
+/** An alert takes some milliseconds, so that of a killed bot is taken over within 6 s. */
+const LOCK_MS = 4000;
+const STALLED_CHECK_MS = 2000;
 const ATTEMPTS = 100;
 /** Copies are told by the finished job, so it is kept for a day, but never more than so many: some 20 MB. */
 const FINISHED = { age: 86_400, count: 20_000 };
@@ -20,6 +20,8 @@ const PRIORITY = { oom: 1, rss_growth: 2, custom: 2 };
 export type AlertQueue = {
   /** Stores them; resolves only when Redis has all. One that is there already, or was within a day, is left as it is. */
   add(alerts: readonly Alert[]): Promise<void>;
+  /** Is it stored and not taken to its end yet? */
+  isUnderWay(alert: Alert): Promise<boolean>;
   close(): Promise<void>;
 };
 
@@ -41,6 +43,10 @@ export function createAlertQueue(connection: ConnectionOptions, prefix: string):
         },
       }));
       for (let from = 0; from < jobs.length; from += AT_ONCE) await queue.addBulk(jobs.slice(from, from + AT_ONCE));
+    },
+    async isUnderWay(alert) {
+      const job = await queue.getJob(alertId(alert));
+      return job?.finishedOn === undefined && job !== undefined;
     },
     close: () => queue.close(),
   };

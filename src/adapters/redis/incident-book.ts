@@ -1,15 +1,26 @@
 import type { Redis } from 'ioredis';
 import { z } from 'zod';
+import { AlertTally } from '../../incident/alert-tally.ts';
 import { Incident, IncidentState, type TriageRequest } from '../../incident/incident.ts';
 import { StepResult } from '../../incident/step-result.ts';
 import type { IncidentBook } from '../../triage/ports.ts';
+import { GO_ON } from './alert-scripts.ts';
 import { FINISH, LOOK_AGAIN, OPEN_OR_JOIN } from './incident-scripts.ts';
 import { parseJson } from './instance-store.ts';
 
 /** Incidents are kept this long after their last change; reports stay readable that long. */
-const KEEP_SECONDS = 90 * 86_400;
+export const KEEP_SECONDS = 90 * 86_400;
 /** `list` and `history` look at this many at the most. */
 const KEEP_IN_INDEX = 10_000;
+
+/** An alert joins an incident that changed within a day, and reopens one that was closed or quiet within an hour. */
+const GOES_ON_SECONDS = 86_400;
+const REOPENED_SECONDS = 3600;
+
+/** Hash: all of one incident but its steps. */
+export function incidentKey(prefix: string, id: string): string {
+  return `${prefix}:incident:${id}`;
+}
 
 const Opened = z.tuple([z.string(), IncidentState, z.number()]);
 
@@ -17,11 +28,13 @@ export type RedisIncidentBook = IncidentBook & {
   /**
    * Atomically: the incident of the service that is being triaged, or a new one. The same `requestKey` again within a
    * day gets the incident that it opened, whatever its state. A request with a channel joins only what has a thread.
+   * `isAlert`: it also joins what is reported, and what was over within the hour.
    */
   openOrJoin(
     request: TriageRequest,
     site: string,
     requestKey?: string,
+    isAlert?: boolean,
   ): Promise<{ incident: Incident; joined: boolean }>;
   /** A reported incident goes back into triage, in the thread that it has; null when it is not reported. */
   lookAgain(id: string): Promise<Incident | null>;
@@ -32,6 +45,8 @@ export type RedisIncidentBook = IncidentBook & {
   reportJson(id: string): Promise<string | null>;
   /** Newest first. */
   recent(limit: number): Promise<Incident[]>;
+  /** The newest incident of the service, whatever its state, or null. */
+  newestOf(service: string): Promise<Incident | null>;
   /** The incident of the service that nobody has closed yet, or null. */
   openOf(service: string): Promise<Incident | null>;
   close(id: string): Promise<void>;
@@ -48,22 +63,29 @@ const Request = z.object({
 
 /** Incidents in Redis: one hash each, an open pointer for each service, an index by number. */
 export function createIncidentBook(redis: Redis, prefix: string, now: () => number): RedisIncidentBook {
-  const incidentKey = (id: string): string => `${prefix}:incident:${id}`;
+  const keyOf = (id: string): string => incidentKey(prefix, id);
   const openKey = (service: string): string => `${prefix}:incident-open:${service}`;
   const indexKey = `${prefix}:incident-index`;
 
   async function finish(id: string, report: string, state: IncidentState): Promise<void> {
-    await redis.eval(FINISH, 1, incidentKey(id), report, state, KEEP_SECONDS);
+    await redis.eval(FINISH, 1, keyOf(id), report, state, KEEP_SECONDS);
   }
 
   async function find(id: string): Promise<Incident | null> {
-    const [incident, state] = await redis.hmget(incidentKey(id), 'incident', 'state');
-    return incident == null ? null : Incident.parse({ ...parseObject(incident), state });
+    const [incident, state, tally] = await redis.hmget(keyOf(id), 'incident', 'state', 'alerts');
+    if (incident == null) return null;
+    const [alerts] = parseJson(AlertTally, tally ?? '');
+    return Incident.parse({ ...parseObject(incident), state, ...(alerts === undefined ? {} : { alerts }) });
+  }
+
+  async function newestOf(service: string): Promise<Incident | null> {
+    const id = await redis.get(openKey(service));
+    return id === null ? null : await find(id);
   }
 
   return {
     find,
-    async openOrJoin(request: TriageRequest, site: string, requestKey: string = '') {
+    async openOrJoin(request, site, requestKey = '', isAlert = false) {
       const incident: Incident = {
         schema: 1,
         id: '',
@@ -75,48 +97,44 @@ export function createIncidentBook(redis: Redis, prefix: string, now: () => numb
         openedBy: request.openedBy,
         channelId: request.channelId,
       };
-      const keys = [
-        openKey(request.service),
-        `${prefix}:incident-seq`,
-        indexKey,
-        incidentKey(''),
-        `${prefix}:request:`,
-      ];
+      const keys = [openKey(request.service), `${prefix}:incident-seq`, indexKey, keyOf(''), `${prefix}:request:`];
       const asked = JSON.stringify(Request.parse(request));
       const channel = request.channelId ?? '';
-      const args = [JSON.stringify(incident), KEEP_SECONDS, KEEP_IN_INDEX, asked, requestKey, channel];
-      const [stored, state, joined] = Opened.parse(await redis.eval(OPEN_OR_JOIN, keys.length, ...keys, ...args));
+      const times = [GOES_ON_SECONDS, REOPENED_SECONDS];
+      const args = [JSON.stringify(incident), KEEP_SECONDS, KEEP_IN_INDEX, asked, requestKey, channel, ...times];
+      const script = isAlert ? GO_ON + OPEN_OR_JOIN : OPEN_OR_JOIN;
+      const [stored, state, joined] = Opened.parse(await redis.eval(script, keys.length, ...keys, ...args));
       return { incident: Incident.parse({ ...parseObject(stored), state }), joined: joined === 1 };
     },
     async lookAgain(id) {
-      const stored = await redis.eval(LOOK_AGAIN, 2, incidentKey(id), `${incidentKey(id)}:steps`, KEEP_SECONDS);
+      const stored = await redis.eval(LOOK_AGAIN, 2, keyOf(id), `${keyOf(id)}:steps`, KEEP_SECONDS);
       return typeof stored === 'string' ? Incident.parse({ ...parseObject(stored), state: 'triaging' }) : null;
     },
     async savedSteps(id) {
-      const steps = await redis.hgetall(`${incidentKey(id)}:steps`);
+      const steps = await redis.hgetall(`${keyOf(id)}:steps`);
       // One that can't be read is from another version: doing it again costs seconds, failing the triage its report.
       return Object.values(steps).flatMap((json) => parseJson(StepResult, json));
     },
     async saveStep(id, result) {
-      const key = `${incidentKey(id)}:steps`;
+      const key = `${keyOf(id)}:steps`;
       await redis.multi().hset(key, result.step, JSON.stringify(result)).expire(key, KEEP_SECONDS).exec();
     },
     async saveReport(id, report) {
       await finish(id, JSON.stringify(report), report.verdict === 'healthy' ? 'closed' : 'reported');
     },
     async request(id) {
-      const json = await redis.hget(incidentKey(id), 'request');
+      const json = await redis.hget(keyOf(id), 'request');
       return json === null ? null : Request.parse(JSON.parse(json));
     },
-    reportJson: (id) => redis.hget(incidentKey(id), 'report'),
+    reportJson: (id) => redis.hget(keyOf(id), 'report'),
     async recent(limit) {
       const ids = await redis.zrevrange(indexKey, 0, limit - 1);
       const found = await Promise.all(ids.map(find));
       return found.filter((incident) => incident !== null);
     },
+    newestOf,
     async openOf(service) {
-      const id = await redis.get(openKey(service));
-      const incident = id === null ? null : await find(id);
+      const incident = await newestOf(service);
       return incident === null || incident.state === 'closed' ? null : incident;
     },
     close: (id) => finish(id, '', 'closed'),

@@ -47,12 +47,17 @@ redis.call('EXPIRE', KEYS[1], ARGV[1])
 return redis.call('HGET', KEYS[1], 'incident')
 `;
 
-/** Stores the report (empty: none) and the state after it; what is closed stays closed. KEYS: incident. ARGV: report, state, keep seconds. */
+/**
+ * Stores the report (empty: none) and the state after it; what is closed stays closed, and no report closes what an
+ * alert tells of and has not resolved. KEYS: incident. ARGV: report, state, keep seconds.
+ */
 export const FINISH = `
 local state = redis.call('HGET', KEYS[1], 'state')
 if not state then return 0 end
 if ARGV[1] ~= '' then redis.call('HSET', KEYS[1], 'report', ARGV[1]) end
-if state ~= 'closed' then redis.call('HSET', KEYS[1], 'state', ARGV[2]) end
+local alerts = redis.call('HGET', KEYS[1], 'alertState')
+local after = ARGV[1] ~= '' and alerts and alerts ~= 'quiet' and 'reported' or ARGV[2]
+if state ~= 'closed' then redis.call('HSET', KEYS[1], 'state', after, 'changedAt', redis.call('TIME')[1]) end
 redis.call('EXPIRE', KEYS[1], ARGV[3])
 return 1
 `;

@@ -7,11 +7,13 @@ import { z } from 'zod';
 import { messageOf } from '../../errors.ts';
 import type { Incident } from '../../incident/incident.ts';
 import type { Progress, Report } from '../../report/report.ts';
+import { renderAlertReplies, withAlerts } from '../../report/slack-alerts.ts';
+import type { SlackMessage } from '../../report/slack-blocks.ts';
 import { renderClosedReply, renderClosedRoot, renderEvent } from '../../report/slack-event.ts';
 import { renderProgressRoot, renderReportRoot } from '../../report/slack-root.ts';
 import { renderReportThread } from '../../report/slack-thread.ts';
 import type { IncidentThread } from '../../triage/ports.ts';
-import { OutboxStore } from './outbox-store.ts';
+import { OutboxStore, type WantedMessage } from './outbox-store.ts';
 import { PRIORITY, ROOT } from './outbox-thread.ts';
 import type { SlackWeb } from './slack-web.ts';
 
@@ -35,6 +37,8 @@ export interface Outbox extends IncidentThread {
   showClosed(incident: Incident, report: Report, why: string): Promise<void>;
   /** One more reply: something happened. `key`: the same event again is told once. Plain text. */
   tellEvent(incident: Incident, key: string, text: string): Promise<void>;
+  /** A message that belongs to no incident. `key`: the same message again is posted once. */
+  post(key: string, channelId: string, message: SlackMessage): Promise<void>;
   /** Where the incident's thread stands in Slack; null while its root is not there yet. */
   findThread(incidentId: string): Promise<{ channelId: string; rootTs: string } | null>;
   /** Address of the thread's root for people, or null when there is none or Slack does not answer. */
@@ -84,6 +88,10 @@ export function createOutbox(options: OutboxOptions): Outbox {
       await store.want(incident.id, incident.channelId, PRIORITY.reply, [reply]);
       await wakeChannel(queue, incident.channelId);
     },
+    post: async (key, channelId, message) => {
+      await store.want(`post-${sha1(key)}`, channelId, PRIORITY.root, [{ key: ROOT, kind: 'report', message }]);
+      await wakeChannel(queue, channelId);
+    },
     permalink: async (incidentId) => {
       const thread = await findThread(incidentId);
       return thread === null ? null : await askPermalink(web, thread);
@@ -118,8 +126,11 @@ export function createOutboxQueue({
 
 async function showProgress(store: OutboxStore, queue: Queue, incident: Incident, progress: Progress): Promise<void> {
   if (incident.channelId === null) return;
-  const message = renderProgressRoot(incident, progress);
-  await store.want(incident.id, incident.channelId, PRIORITY.root, [{ key: ROOT, kind: 'progress', message }]);
+  const message = withAlerts(incident, renderProgressRoot(incident, progress));
+  await store.want(incident.id, incident.channelId, PRIORITY.root, [
+    { key: ROOT, kind: 'progress', message },
+    ...alertReplies(incident),
+  ]);
   await wakeChannel(queue, incident.channelId);
 }
 
@@ -131,7 +142,7 @@ async function publishReport(
   link: string | null,
 ): Promise<void> {
   if (incident.channelId === null) return;
-  const root = renderReportRoot(report, { requestedBy: incident.openedBy, link });
+  const root = withAlerts(incident, renderReportRoot(report, { requestedBy: incident.openedBy, link }));
   const replies = renderReportThread(report).map((message, i) => ({
     key: `report-${i + 1}`,
     kind: 'reply' as const,
@@ -140,8 +151,13 @@ async function publishReport(
   await store.want(incident.id, incident.channelId, PRIORITY.report, [
     { key: ROOT, kind: 'report', message: root },
     ...replies,
+    ...alertReplies(incident),
   ]);
   await wakeChannel(queue, incident.channelId);
+}
+
+function alertReplies({ alerts }: Incident): WantedMessage[] {
+  return alerts === undefined ? [] : renderAlertReplies(alerts).map((reply) => ({ ...reply, kind: 'reply' }));
 }
 
 async function showClosed(

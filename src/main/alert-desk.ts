@@ -1,0 +1,116 @@
+/** From a stored alert to its thread: each step is safe to repeat, since a bot may die after any of them. */
+import { createHash } from 'node:crypto';
+import { type AlertQueue, alertId } from '../adapters/bullmq/alert-queue.ts';
+import type { TriageQueue } from '../adapters/bullmq/triage-queue.ts';
+import type { AlertBook } from '../adapters/redis/alert-book.ts';
+import type { RedisIncidentBook } from '../adapters/redis/incident-book.ts';
+import type { CommandDesk } from '../adapters/slack/command-desk.ts';
+import type { Outbox } from '../adapters/slack/outbox.ts';
+import { type Alert, instanceOf } from '../alert/alert.ts';
+import { placeAlert, placingLine, unplacedKey } from '../alert/place-alert.ts';
+import type { Service } from '../config/config.ts';
+import { countOccurrence, countResolved, isNewLookDue, type Occurrence } from '../incident/alert-tally.ts';
+import type { Incident } from '../incident/incident.ts';
+import { renderUnplacedAlert } from '../report/slack-alerts.ts';
+import type { World } from './world.ts';
+
+export type AlertDeskParts = {
+  world: Pick<World, 'config' | 'logger'>;
+  incidents: RedisIncidentBook;
+  alertBook: AlertBook;
+  alertQueue: Pick<AlertQueue, 'isUnderWay'>;
+  triageQueue: TriageQueue;
+  outbox: Outbox;
+  /** Brings the thread to what is stored of its incident. */
+  refresh: (incidentId: string) => Promise<void>;
+  desk: Pick<CommandDesk, 'defaultSinceSeconds'>;
+  now: () => number;
+};
+
+export type AlertDesk = {
+  /** Rejects when Redis fails, or when the alert must wait for another one: then it is taken again later. */
+  take(alert: Alert): Promise<void>;
+};
+
+export function createAlertDesk(parts: AlertDeskParts): AlertDesk {
+  return {
+    async take(alert) {
+      const service = placeAlert(parts.world.config.services.values(), alert);
+      if (service === null) await tellUnplaced(alert, parts);
+      else if (alert.status === 'firing') await openOrCount(alert, service, parts);
+      else await resolve(alert, service, parts);
+    },
+  };
+}
+
+async function openOrCount(alert: Alert, service: Service, parts: AlertDeskParts): Promise<void> {
+  const { incidents, alertBook, triageQueue, world, now } = parts;
+  const occurrence = toOccurrence(alert);
+  const { incident, joined } = await incidents.openOrJoin(
+    {
+      service: service.name,
+      symptom: alert.kind === 'oom' ? 'oom-kill' : 'memory-growth',
+      openedBy: alert.source,
+      channelId: service.channel,
+      sinceSeconds: parts.desk.defaultSinceSeconds(service.name),
+      takeSnapshot: true,
+    },
+    service.site,
+    alertId(alert),
+    true,
+  );
+  await alertBook.change(incident.id, (before, state) => {
+    const isOver = state === 'closed' || (before !== null && before.quietSince !== null);
+    const tally = countOccurrence(before, occurrence, { nowMs: now(), isOver });
+    const criticalKills = service.policy.critical.oomKills;
+    const looksAgain = state !== 'triaging' && isNewLookDue(before, tally, { isOver, criticalKills });
+    return { tally, looksAgain };
+  });
+  const stored = await incidents.find(incident.id);
+  // Also when it was queued before: a bot may have died between storing the incident and queueing its triage.
+  if (stored?.state === 'triaging') await triageQueue.add(stored.id, stored.round);
+  await parts.refresh(incident.id);
+  const fields = { incidentId: incident.id, service: service.name, alert: alert.name, source: alert.source };
+  world.logger.info(fields, joined ? 'an alert joined its incident' : 'an alert opened an incident');
+}
+
+async function resolve(alert: Alert, service: Service, parts: AlertDeskParts): Promise<void> {
+  const { incidents, alertBook, alertQueue, now } = parts;
+  // Both may have waited while no bot was there: the end must not be counted before the beginning.
+  if (await alertQueue.isUnderWay({ ...alert, status: 'firing' })) throw new Error('the firing alert comes first');
+  const incident: Incident | null = await incidents.newestOf(service.name);
+  if (incident === null) return;
+  await alertBook.change(incident.id, (before) =>
+    before === null ? null : { tally: countResolved(before, toOccurrence(alert), now()), looksAgain: false },
+  );
+  await parts.refresh(incident.id);
+}
+
+async function tellUnplaced(alert: Alert, { world, outbox }: AlertDeskParts): Promise<void> {
+  const { channel } = world.config.slack;
+  world.logger.warn({ alert: alert.name, labels: alert.labels, service: alert.service }, 'an alert of no service');
+  if (channel === null || alert.status === 'resolved') return;
+  await outbox.post(unplacedKey(alert), channel, renderUnplacedAlert(alert, placingLine(alert)));
+}
+
+function toOccurrence(alert: Alert): Occurrence {
+  const { source, kind, name, summary, startsAt } = alert;
+  return {
+    key: alertId(alert),
+    fingerprint: source === 'collector' ? null : fingerprintOf(alert),
+    source,
+    kind,
+    name,
+    summary,
+    instance: instanceOf(alert),
+    startsAt,
+  };
+}
+
+/** Short: hundreds of them are stored. */
+function fingerprintOf({ source, fingerprint }: Alert): string {
+  return createHash('sha256')
+    .update(JSON.stringify([source, fingerprint]))
+    .digest('hex')
+    .slice(0, 16);
+}

@@ -1,0 +1,52 @@
+/** Alerts from their arrival to their threads: the routes that store them, and the worker that takes them. */
+import { createAlertQueue, startAlertWorker } from '../adapters/bullmq/alert-queue.ts';
+import type { TriageQueue } from '../adapters/bullmq/triage-queue.ts';
+import { alertRoutes } from '../adapters/http/alert-routes.ts';
+import type { Route } from '../adapters/http/bot-server.ts';
+import { createAlertBook } from '../adapters/redis/alert-book.ts';
+import { createDeployBook } from '../adapters/redis/deploy-book.ts';
+import type { RedisIncidentBook } from '../adapters/redis/incident-book.ts';
+import type { CommandDesk } from '../adapters/slack/command-desk.ts';
+import type { Outbox } from '../adapters/slack/outbox.ts';
+import type { Deploy } from '../alert/deploy.ts';
+import { failed, type Outcome, ok } from '../errors.ts';
+import { createAlertDesk } from './alert-desk.ts';
+import type { World } from './world.ts';
+
+export type AlertingParts = {
+  world: World;
+  incidents: RedisIncidentBook;
+  triageQueue: TriageQueue;
+  outbox: Outbox;
+  refresh: (incidentId: string) => Promise<void>;
+  desk: Pick<CommandDesk, 'defaultSinceSeconds'>;
+};
+
+/** Takes stored alerts from now on; the routes store new ones. Closed with the world. */
+export function startAlerting({ world, ...parts }: AlertingParts): readonly Route[] {
+  const { config, environment, logger, redis, closers } = world;
+  const token = environment.webhookToken?.reveal() ?? null;
+  if (token === null) logger.info('MEMTRIAGE_WEBHOOK_TOKEN is not set: alerts and deploys are answered with 401');
+  const alertQueue = createAlertQueue(redis.command(), redis.prefix);
+  closers.add('alert queue', alertQueue.close);
+  const alertBook = createAlertBook(redis.command(), redis.prefix);
+  const desk = createAlertDesk({ world, alertBook, alertQueue, now: Date.now, ...parts });
+  const worker = startAlertWorker({
+    connection: redis.blocking(),
+    prefix: redis.prefix,
+    take: desk.take,
+    onError: (err) => logger.warn({ err }, 'an alert could not be taken and is tried again'),
+  });
+  closers.add('alert worker', () => worker.close());
+
+  const deploys = createDeployBook(redis.command(), redis.prefix);
+  async function storeDeploy(deploy: Deploy): Promise<Outcome<null>> {
+    if (!config.services.has(deploy.service)) {
+      const known = [...config.services.keys()].slice(0, 20).join(', ');
+      return failed('user', `no service is called ${deploy.service}`, `Those of the configuration: ${known}`);
+    }
+    await deploys.save(deploy);
+    return ok(null);
+  }
+  return alertRoutes({ token, storeAlerts: alertQueue.add, storeDeploy, logger });
+}

@@ -1,0 +1,53 @@
+import type { RedisIncidentBook } from '../adapters/redis/incident-book.ts';
+import type { Incident } from '../incident/incident.ts';
+import { Report } from '../report/report.ts';
+import { selectRunbook } from '../runbook/runbook.ts';
+import type { IncidentThread } from '../triage/ports.ts';
+import { toProgress } from '../triage/triage.ts';
+import type { TriageRunner } from './run-triage.ts';
+
+/** Alerts that come faster than this many times are left to the refresh of the next one. */
+const MAX_ROUNDS = 50;
+
+/** Messages of a triage with the alerts as they are by now: it read its incident when it began. */
+export function withNewestAlerts(thread: IncidentThread, incidents: RedisIncidentBook): IncidentThread {
+  const newest = async (incident: Incident): Promise<Incident> => (await incidents.find(incident.id)) ?? incident;
+  return {
+    showProgress: async (incident, progress) => await thread.showProgress(await newest(incident), progress),
+    publishReport: async (incident, report) => await thread.publishReport(await newest(incident), report),
+  };
+}
+
+/**
+ * Brings the thread of an incident with alerts to what is stored of it. Everybody who changed something calls it, and
+ * looks once more after writing: so the last one to write has seen the last change.
+ */
+export async function refreshThread(
+  incidentId: string,
+  incidents: RedisIncidentBook,
+  thread: IncidentThread,
+  runner: Pick<TriageRunner, 'config' | 'runbooks'>,
+): Promise<void> {
+  let shown: string | null = null;
+  for (let round = 0; round < MAX_ROUNDS; round += 1) {
+    const incident = await incidents.find(incidentId);
+    const report = await incidents.reportJson(incidentId);
+    const state = JSON.stringify([incident, report]);
+    if (incident?.alerts === undefined || state === shown) return;
+    if (report !== null) await thread.publishReport(incident, Report.parse(JSON.parse(report)));
+    else await showSavedSteps(incident, incidents, thread, runner);
+    shown = state;
+  }
+}
+
+async function showSavedSteps(
+  incident: Incident,
+  incidents: RedisIncidentBook,
+  thread: IncidentThread,
+  { config, runbooks }: Pick<TriageRunner, 'config' | 'runbooks'>,
+): Promise<void> {
+  const service = config.services.get(incident.service);
+  const runbook = service === undefined ? null : selectRunbook(runbooks, service, incident.symptom);
+  if (runbook === null) return;
+  await thread.showProgress(incident, toProgress(incident, runbook, await incidents.savedSteps(incident.id)));
+}
