@@ -10,6 +10,8 @@ const USAGE = `memtriage: on-call bot for the memory of Python services
   memtriage triage --pid PID ...    the same for one process of this machine that no configuration knows
   memtriage analyze FILE|- [--json] recorded RSS series in, verdicts out
   memtriage baseline show|set|revert SERVICE
+  memtriage replay SERVICE [--since 14d] [--policy FILE] [--json]
+                                    the alarms that the policy would have raised on the recorded memory
   memtriage doctor                  checks configuration and every connection
   memtriage probe-path              the directory for a target's PYTHONPATH
   memtriage demo                    the whole system on this machine, nothing to configure
@@ -27,6 +29,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   triage: async () => (await import('./triage-command.ts')).triageCommand,
   analyze: async () => (await import('./analyze.ts')).analyzeCommand,
   baseline: async () => (await import('./baseline-command.ts')).baselineCommand,
+  replay: async () => (await import('./replay-command.ts')).replayCommand,
   doctor: async () => (await import('./doctor.ts')).doctorCommand,
   'probe-path': async () => (await import('./probe-path.ts')).probePathCommand,
   demo: async () => (await import('../demo/demo.ts')).demoCommand,
@@ -44,6 +47,9 @@ async function main([name, ...args]: readonly string[]): Promise<number> {
   return await command(args);
 }
 
+/** What a library still holds open after everything was closed (a worker whose Redis is away) must not hold us up. */
+const LINGER_MS = 3000;
+
 try {
   process.exitCode = await main(process.argv.slice(2));
 } catch (thrown) {
@@ -56,3 +62,4 @@ try {
     process.exitCode = EXIT_BUG;
   }
 }
+setTimeout(() => process.exit(), LINGER_MS).unref();

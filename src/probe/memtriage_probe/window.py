@@ -13,7 +13,7 @@ import sys
 import time
 
 from . import allocator_hooks as hooks
-from . import evidence, headroom, source_lines, stored_looks
+from . import evidence, headroom, shapes, source_lines, stored_looks
 from .refused import Refused
 
 LONGEST_SECONDS = 3.0
@@ -142,14 +142,19 @@ def _lines_of(found):
     """[(traceback, entries)] of a container's newest entries, the commonest first."""
     counts = {}
     for key, value in evidence.newest_entries(found):
-        # A dict, list or tuple may come from the interpreter's free list, with memory from before the window:
-        # then what it holds was made at the same place or near it.
-        for thing in [value] + gc.get_referents(value) + [key]:
+        # A dict, list or tuple may come from the interpreter's free list, with memory from before the window: then
+        # the largest thing that it holds tells where the memory went.
+        held = sorted(gc.get_referents(value) + [key], key=_size, reverse=True)
+        for thing in [value] + held:
             traceback = _tracemalloc._get_object_traceback(thing)
             if traceback is not None:
                 counts[traceback] = counts.get(traceback, 0) + 1
                 break
     return sorted(counts.items(), key=lambda pair: -pair[1])
+
+
+def _size(thing):
+    return shapes.size_of(thing, shapes.shape_of(thing))
 
 
 _OWN = os.path.dirname(os.path.abspath(__file__))
