@@ -11,6 +11,7 @@ import type { Report } from '../report/report.ts';
 import { selectRunbook } from '../runbook/runbook.ts';
 import type { IncidentBook, MemorySource, Ports } from '../triage/ports.ts';
 import { triage } from '../triage/triage.ts';
+import { formatDuration } from '../units.ts';
 import { readEnvironment } from './environment.ts';
 import { loadRunbooks } from './load-runbooks.ts';
 import { createLogger } from './logging.ts';
@@ -34,10 +35,12 @@ export async function triageProcess(pid: number, asked: TriageArguments, signal:
       'Check the number with ps, or use sudo.',
     );
   }
-  const samples = await watchProcess(first, asked.watchSeconds, signal);
   const incident = toIncident(pid);
   const runbook = selectRunbook(await loadRunbooks(null), { name: incident.service, runbook: null }, 'asked');
   if (runbook === null) throw new Error('the runbooks of memtriage have none for "asked"');
+  const logger = createLogger({ level: environment.logLevel, secrets: environment.secrets });
+  logger.info({ pid, seconds: asked.watchSeconds }, 'watching the process');
+  const samples = await watchProcess(first, asked.watchSeconds, signal);
   return await triage(incident, runbook, {
     ports: await portsOf(first, samples),
     service: {
@@ -48,7 +51,7 @@ export async function triageProcess(pid: number, asked: TriageArguments, signal:
     },
     sinceSeconds: asked.sinceSeconds,
     takeSnapshot: asked.takeSnapshot,
-    logger: createLogger({ level: environment.logLevel, secrets: environment.secrets }),
+    logger,
     signal,
   });
 }
@@ -147,7 +150,9 @@ function watchedMemory(first: ProcessReading, target: ProcessTarget, samples: re
         limitBytes,
         samples,
       };
-      return ok({ source: 'watch', instances: [instance], limitBytes, oomKillsAt: null, deploys: [] });
+      const seen = formatDuration((samples.at(-1)?.[0] ?? 0) - (samples[0]?.[0] ?? 0));
+      const sourceNote = `seen for ${seen}: slower growth than that can show stays hidden`;
+      return ok({ source: 'watch', sourceNote, instances: [instance], limitBytes, oomKillsAt: null, deploys: [] });
     },
   };
 }

@@ -1,13 +1,16 @@
+import { existsSync } from 'node:fs';
+import { hostname } from 'node:os';
 import { setTimeout as wait } from 'node:timers/promises';
+import type { Redis } from 'ioredis';
 import { createSnapshotTaker } from '../adapters/bullmq/snapshot-queue-taker.ts';
 import { createBaselineStore } from '../adapters/redis/baseline-store.ts';
-import { isSiteAlive } from '../adapters/redis/heartbeat.ts';
+import { endBeating, isSiteAlive, whoServes } from '../adapters/redis/heartbeat.ts';
 import { createIncidentBook, type RedisIncidentBook } from '../adapters/redis/incident-book.ts';
 import type { Service } from '../config/config.ts';
-import { CommandError, EXIT_UNAVAILABLE } from '../errors.ts';
 import type { TriageRequest } from '../incident/incident.ts';
-import { Report } from '../report/report.ts';
-import type { Ports } from '../triage/ports.ts';
+import type { Report } from '../report/report.ts';
+import type { Runbook } from '../runbook/runbook.ts';
+import type { IncidentBook, Ports } from '../triage/ports.ts';
 import { runCollector } from './collector.ts';
 import { collectorOptions } from './collector-command.ts';
 import { loadRunbooks } from './load-runbooks.ts';
@@ -19,17 +22,17 @@ import { openWorld, type World } from './world.ts';
 const POLL_MS = 200;
 /** A collector that we start ourselves has read every process by then. */
 const COLLECTOR_START_MS = 10_000;
-/** Longer than any triage takes: every step has its own deadline. */
-const OTHER_TRIAGE_MS = 240_000;
 
 /** One triage of a configured service from the command line. Reaches the target itself when no collector runs. */
 export async function triageService(name: string, asked: TriageArguments, signal: AbortSignal): Promise<Report> {
   const world = await openWorld(signal);
   try {
     const service = world.requireService(name);
+    // Before the wait for samples: whoever wrote a wrong line should hear of it at once.
+    const runbooks = await loadRunbooks(world.config.runbooks);
     await ensureCollector(world, service);
     await watchFirst(world, name, asked);
-    return await triageOnce(world, service, asked);
+    return await triageOnce(world, service, asked, runbooks);
   } finally {
     await world.closers.closeAll();
   }
@@ -38,7 +41,7 @@ export async function triageService(name: string, asked: TriageArguments, signal
 /** With no collector of the site alive, this process is one for as long as the command runs. */
 async function ensureCollector(world: World, { site, sockets }: Service): Promise<void> {
   const redis = world.redis.command();
-  if (sockets === null || (await isSiteAlive(redis, world.redis.prefix, site))) return;
+  if (sockets === null || (await isServed(redis, world.redis.prefix, site))) return;
   const stop = new AbortController();
   const options = collectorOptions(world, site);
   const running = runCollector({ ...options, signal: AbortSignal.any([world.signal, stop.signal]) });
@@ -51,6 +54,16 @@ async function ensureCollector(world: World, { site, sockets }: Service): Promis
   while (!(await isSiteAlive(redis, world.redis.prefix, site)) && Date.now() < end) {
     await Promise.race([wait(POLL_MS, undefined, { signal: world.signal }), running]);
   }
+}
+
+/** Marks of a collector of this machine that was killed are taken away: they would be waited for, for a minute. */
+async function isServed(redis: Redis, prefix: string, site: string): Promise<boolean> {
+  const who = await whoServes(redis, prefix, site);
+  if (who === null) return false;
+  const [host = '', pid = ''] = who.split('/');
+  if (host !== hostname() || existsSync(`/proc/${pid}`)) return true;
+  await endBeating(redis, prefix, { site, host }, who);
+  return false;
 }
 
 /** Waits until the samples of the running instances span the asked time. */
@@ -74,7 +87,12 @@ function spanOf(samples: readonly (readonly [number, number])[]): number {
   return (samples.at(-1)?.[0] ?? 0) - (samples[0]?.[0] ?? 0);
 }
 
-async function triageOnce(world: World, service: Service, asked: TriageArguments): Promise<Report> {
+async function triageOnce(
+  world: World,
+  service: Service,
+  asked: TriageArguments,
+  runbooks: readonly Runbook[],
+): Promise<Report> {
   const { config, logger, redis, signal, closers } = world;
   const connection = redis.command();
   const incidents = createIncidentBook(connection, redis.prefix, Date.now);
@@ -102,27 +120,19 @@ async function triageOnce(world: World, service: Service, asked: TriageArguments
     takeSnapshot: asked.takeSnapshot,
   };
   const { incident, joined } = await incidents.openOrJoin(request, service.site);
-  // A bot triages the service at this moment: its report is the answer, a second look would only cost the process more.
-  if (joined) return await reportOfOther(incident.id, incidents, signal);
-  return await runTriage(incident, request, {
+  // The one under way may be a bot's, or of a command that was killed. Either way its saved steps are not repeated and
+  // its look is shared, so that going along costs the process nothing and waits for nobody.
+  const walked = joined ? ((await incidents.request(incident.id)) ?? request) : request;
+  return await runTriage(incident, walked, {
     config,
-    runbooks: await loadRunbooks(config.runbooks),
-    ports,
+    runbooks,
+    ports: incident.channelId === null ? ports : { ...ports, incidents: leavingTheEnd(incidents) },
     logger,
     signal,
   });
 }
 
-async function reportOfOther(id: string, incidents: RedisIncidentBook, signal: AbortSignal): Promise<Report> {
-  const end = Date.now() + OTHER_TRIAGE_MS;
-  while (Date.now() < end) {
-    const json = await incidents.reportJson(id);
-    if (json !== null) return Report.parse(JSON.parse(json));
-    await wait(POLL_MS, undefined, { signal });
-  }
-  throw new CommandError(
-    EXIT_UNAVAILABLE,
-    `${id} is being triaged, but its report does not come`,
-    'Is a bot running? Try again.',
-  );
+/** The end of a triage that has a thread belongs to the bot, which publishes before it ends. */
+function leavingTheEnd(incidents: RedisIncidentBook): IncidentBook {
+  return { ...incidents, saveReport: async () => await Promise.resolve() };
 }

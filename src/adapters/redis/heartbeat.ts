@@ -13,6 +13,11 @@ export async function isSiteAlive(redis: Redis, prefix: string, site: string): P
   return (await redis.exists(heartbeatKey(prefix, site))) === 1;
 }
 
+/** The `who` of the last heartbeat, or null when the site is not served. */
+export async function whoServes(redis: Redis, prefix: string, site: string): Promise<string | null> {
+  return await redis.get(heartbeatKey(prefix, site));
+}
+
 /** True while `who` does the sampling of this host: two collectors side by side would record everything twice. */
 export async function claimSampling(
   redis: Redis,
