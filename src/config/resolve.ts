@@ -89,7 +89,8 @@ function toService(name: string, service: ServiceSection, defaults: Defaults): S
   };
 }
 
-function mergePolicy(base: Policy, own: PolicySection | undefined): Policy {
+/** `own` laid over `base`, key by key. */
+export function mergePolicy(base: Policy, own: PolicySection | undefined): Policy {
   return {
     warning: {
       overRatio: own?.warning?.over ?? base.warning.overRatio,

@@ -64,6 +64,9 @@ const PolicySection = section({
 });
 export type PolicySection = z.infer<typeof PolicySection>;
 
+/** A file of its own for `memtriage replay --policy`. */
+export const PolicyFile = section({ policy: PolicySection });
+
 const SnapshotSection = section({
   window: duration('a duration from 1s to 10m', 1, 600).optional(),
   attach: Flag.optional(),

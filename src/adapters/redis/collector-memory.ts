@@ -5,7 +5,7 @@ import type { MemorySource } from '../../triage/ports.ts';
 import { formatDuration } from '../../units.ts';
 import { tightestLimit, toDeploys } from './collector-lives.ts';
 import { HEARTBEAT_TTL_SECONDS, isSiteAlive } from './heartbeat.ts';
-import { createInstanceStore, type InstanceRecord } from './instance-store.ts';
+import { createInstanceStore, type InstanceRecord, MAX_RECORDS } from './instance-store.ts';
 import { createSampleStore } from './sample-store.ts';
 import { withDeadline } from './with-deadline.ts';
 
@@ -26,12 +26,15 @@ export function collectorMemory({
   prefix,
   keepSeconds,
   services,
+  isHistory = false,
   now = Date.now,
 }: {
   redis: Redis;
   prefix: string;
   keepSeconds: number;
   services: ReadonlyMap<string, CollectedService>;
+  /** Reads every record there is, and asks for no collector that is alive: for what was, not for what is. */
+  isHistory?: boolean;
   now?: () => number;
 }): MemorySource {
   const samples = createSampleStore({ redis, prefix, keepSeconds });
@@ -45,14 +48,14 @@ export function collectorMemory({
       instances.list(service),
       instances.listOomKills(service, since),
     ]);
-    const wanted = inWindow(records, since);
+    const wanted = inWindow(records, since, isHistory ? MAX_RECORDS : READ_ENDED);
     const names = wanted.map(({ instance }) => instance);
     const series = await samples.readMany(service, names, since * 1000, now());
     const lives = wanted.map((record) => toInstanceMemory(record, series.get(record.instance) ?? []));
     const missing = whatIsMissing({
       service,
       site: configured.site,
-      isAlive,
+      isAlive: isAlive || isHistory,
       records,
       lives,
       sinceSeconds,
@@ -84,9 +87,9 @@ export function collectorMemory({
   };
 }
 
-function inWindow(records: readonly InstanceRecord[], since: number): InstanceRecord[] {
+function inWindow(records: readonly InstanceRecord[], since: number, mostEnded: number): InstanceRecord[] {
   const overlapping = records.filter(({ endedAt }) => endedAt === null || endedAt >= since);
-  const ended = overlapping.filter(({ endedAt }) => endedAt !== null).slice(-READ_ENDED);
+  const ended = overlapping.filter(({ endedAt }) => endedAt !== null).slice(-mostEnded);
   const live = overlapping.filter(({ endedAt }) => endedAt === null);
   return [...ended, ...live].sort((a, b) => a.startedAt - b.startedAt);
 }
