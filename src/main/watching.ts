@@ -34,7 +34,7 @@ export async function startWatching(parts: WatchingParts): Promise<void> {
   await schedule.keep(
     [...config.services.values()].map(({ name, policy }) => ({ name, everySeconds: watchEverySeconds(policy) })),
   );
-  const ports = toPorts(parts);
+  const ports = toWatchPorts(parts);
   const worker = startWatchWorker({
     connection: redis.blocking(),
     prefix: redis.prefix,
@@ -58,8 +58,9 @@ function tell(service: string, watched: Watched, { world: { logger } }: Watching
   if (baseline !== null) logger.info({ service, release: baseline.release }, 'recorded a healthy baseline');
 }
 
-function toPorts(parts: WatchingParts): WatchPorts {
-  const { world, incidents, baselines, snapshots } = parts;
+/** What `watchService` needs, from the bot's own parts. */
+export function toWatchPorts(parts: WatchingParts): WatchPorts {
+  const { world, incidents, baselines, snapshots, queue } = parts;
   return {
     now: Date.now,
     memory: world.memory,
@@ -70,8 +71,11 @@ function toPorts(parts: WatchingParts): WatchPorts {
       async openOf(service) {
         const incident = await incidents.openOf(service);
         if (incident === null) return null;
-        const report = incident.state === 'triaging' ? null : await findReport(incident.id, incidents);
-        return { id: incident.id, verdict: report?.verdict ?? null, hasThread: incident.channelId !== null };
+        const { id, round, state, channelId } = incident;
+        // Redis may have been lost between the incident and its job: queued already, this changes nothing.
+        if (state === 'triaging') await queue.add(id, round);
+        const report = state === 'triaging' ? null : await findReport(id, incidents);
+        return { id, verdict: report?.verdict ?? null, hasThread: channelId !== null };
       },
       open: (service, alarm) => openIncident(world.requireService(service), alarm, parts),
       lookAgain: (id, alarm) => lookAgain(id, alarm, parts),

@@ -1,0 +1,244 @@
+import { randomUUID } from 'node:crypto';
+import { Queue } from 'bullmq';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { createTriageQueue, type TriageQueue } from '../../src/adapters/bullmq/triage-queue.ts';
+import { createBaselineStore } from '../../src/adapters/redis/baseline-store.ts';
+import { createIncidentBook, type RedisIncidentBook } from '../../src/adapters/redis/incident-book.ts';
+import { watchStateKey } from '../../src/adapters/redis/keys.ts';
+import { createWatchStateStore } from '../../src/adapters/redis/watch-state-store.ts';
+import type { Outbox } from '../../src/adapters/slack/outbox.ts';
+import { DEFAULT_POLICY, type Policy } from '../../src/analysis/policy.ts';
+import type { Service } from '../../src/config/config.ts';
+import { inconclusive, ok } from '../../src/errors.ts';
+import { createDesk } from '../../src/main/desk.ts';
+import { toTriagedService } from '../../src/main/run-triage.ts';
+import { toWatchPorts } from '../../src/main/watching.ts';
+import type { World } from '../../src/main/world.ts';
+import { memoryAsOf } from '../../src/watch/memory-as-of.ts';
+import { watchEverySeconds } from '../../src/watch/pace.ts';
+import { type Watched, type WatchPorts, watchService } from '../../src/watch/watch.ts';
+import { instanceOf, memoryOf, ripple } from '../analysis/memory-of.ts';
+import { aReport } from '../slack/reports.ts';
+import { startRedis, type TestRedis } from '../support/redis.ts';
+
+const MIB = 1024 * 1024;
+const START = 1_790_000_000;
+const MINUTE = 60;
+/** A sixtieth of the product's own windows: looks are 5 s apart, a full window takes 6 min. */
+const POLICY: Policy = {
+  ...DEFAULT_POLICY,
+  warning: { overRatio: 0.15, forSeconds: 30 },
+  critical: { overRatio: 0.3, forSeconds: 30, oomKills: 2, withinSeconds: 60 },
+  warmUpSeconds: 15,
+};
+const EVERY = watchEverySeconds(POLICY);
+
+const healthy = (age: number) => (300 - 60 * Math.exp(-age / 15) + ripple(age)) * MIB;
+const leaking = (age: number) => healthy(age) + (40 * MIB * age) / MINUTE;
+/** Healthy for 9 min, then a fifth higher, and from minute 14 on by half. */
+const rising = (age: number) => healthy(age) * (age < 9 * MINUTE ? 1 : age < 14 * MINUTE ? 1.2 : 1.5);
+
+let server: TestRedis;
+let prefix = '';
+let incidents: RedisIncidentBook;
+let queue: TriageQueue;
+let told: string[] = [];
+let nowSeconds = START;
+let level: (age: number) => number = healthy;
+
+beforeAll(async () => {
+  server = await startRedis();
+});
+afterAll(() => server.close());
+beforeEach(() => {
+  prefix = `{${randomUUID()}}`;
+  const redis = server.connect();
+  incidents = createIncidentBook(redis, prefix, () => nowSeconds * 1000);
+  queue = createTriageQueue(redis, prefix);
+  told = [];
+  nowSeconds = START;
+});
+afterEach(() => queue.close());
+
+/** The bot's own wiring; only Slack, the recorded memory and the clock are ours. */
+function replica(channel: string | null = 'C0ONCALL'): WatchPorts {
+  const redis = server.connect();
+  const service = {
+    name: 'checkout',
+    site: 'local',
+    channel,
+    policy: POLICY,
+    snapshot: { windowSeconds: 1 },
+  } as Service;
+  const log = (fields: { level?: string }, message: string) => void told.push(`${fields.level ?? ''} ${message}`);
+  const world = {
+    config: { services: new Map([['checkout', service]]) },
+    logger: { info: log, warn: log, error: log, debug: () => {} },
+    redis: { command: () => redis, prefix },
+    memory: {
+      readMemory: async (_service: string, sinceSeconds: number) => {
+        const life = instanceOf({ startedAt: START, untilSeconds: nowSeconds, everySeconds: 1 }, level);
+        return await Promise.resolve(ok(memoryAsOf(memoryOf([life]), nowSeconds, sinceSeconds)));
+      },
+    },
+    requireService: () => service,
+  } as unknown as World;
+  const outbox = {
+    tellEvent: async ({ id }, _key, text) => void told.push(`${id} ${text}`),
+    showClosed: async ({ id }, _report, why) => void told.push(`${id} closed: ${why}`),
+  } as Outbox;
+  const snapshots = { takeSnapshot: async () => await Promise.resolve(inconclusive('operator', 'none here', '')) };
+  const baselines = createBaselineStore({ redis, prefix });
+  const desk = createDesk({ world, incidents, baselines, queue, outbox });
+  const parts = { world, incidents, baselines, snapshots, queue, outbox, desk };
+  return { ...toWatchPorts(parts), now: () => nowSeconds * 1000 };
+}
+
+async function look(ports: WatchPorts, channel: string | null = 'C0ONCALL'): Promise<Watched> {
+  const service = {
+    name: 'checkout',
+    site: 'local',
+    channel,
+    policy: POLICY,
+    snapshot: { windowSeconds: 1 },
+  } as Service;
+  return await watchService(toTriagedService(service), nowSeconds * 1000, ports, new AbortController().signal);
+}
+
+/** Looks at the usual pace until `minute` of the story. */
+async function lookUntil(minute: number, ports: WatchPorts): Promise<string[]> {
+  const actions: string[] = [];
+  for (; nowSeconds < START + minute * MINUTE; nowSeconds += EVERY) {
+    const watched = await look(ports);
+    if (watched.kind === 'looked' && watched.action.kind !== 'none') actions.push(watched.action.kind);
+  }
+  return actions;
+}
+
+async function queuedJobs(): Promise<number> {
+  const jobs = new Queue('triage', { connection: server.connect(), prefix });
+  const count = await jobs.getWaitingCount();
+  await jobs.close();
+  return count;
+}
+
+const report = (id: string, verdict: 'warning' | 'critical') =>
+  incidents.saveReport(id, { ...aReport(), incident: id, verdict });
+
+describe('watching a service', () => {
+  it('records the baseline of a healthy one and opens nothing', async () => {
+    level = healthy;
+    const ports = replica();
+    expect(await lookUntil(8, ports)).toEqual([]);
+    expect((await ports.baselines.current('checkout'))?.bytes).toBeCloseTo(300 * MIB, -7);
+    expect(await incidents.recent(10)).toEqual([]);
+  });
+
+  it('opens one incident with one job when it leaks, however many replicas do each look, and however often', async () => {
+    level = leaking;
+    const replicas = [replica(), replica(), replica()];
+    for (; nowSeconds < START + 4 * MINUTE; nowSeconds += EVERY) {
+      await Promise.all(replicas.map((ports) => look(ports)));
+      for (const ports of replicas) expect(await look(ports)).toMatchObject({ kind: 'not-seen' });
+    }
+    const [incident, ...more] = await incidents.recent(10);
+    expect(more).toEqual([]);
+    expect(incident).toMatchObject({ symptom: 'memory-growth', openedBy: 'watch', channelId: 'C0ONCALL' });
+    expect(await queuedJobs()).toBe(1);
+    expect(await replicas[0]?.baselines.current('checkout')).toBeNull();
+  });
+
+  it('opens the same incident again when a replica dies between the deed and the memory of it', async () => {
+    level = leaking;
+    const ports = replica();
+    const dying: WatchPorts = {
+      ...ports,
+      states: {
+        ...ports.states,
+        save: async (service, next, before) => {
+          if (next.told !== null) throw new Error('killed');
+          return await ports.states.save(service, next, before);
+        },
+      },
+    };
+    await expect(lookUntil(4, dying)).rejects.toThrow('killed');
+    await look(ports);
+    nowSeconds += EVERY;
+    await lookUntil(5, ports);
+    expect(await incidents.recent(10)).toHaveLength(1);
+    expect(await queuedJobs()).toBe(1);
+  });
+
+  it('looks again in the same thread when a warning worsens, and closes it after a full healthy window', async () => {
+    level = rising;
+    const ports = replica();
+    expect(await lookUntil(13, ports)).toEqual(['open']);
+    await report('M-1', 'warning');
+    expect(await lookUntil(16, ports)).toEqual(['look-again']);
+    expect(await incidents.find('M-1')).toMatchObject({ state: 'triaging', round: 2 });
+    expect(await queuedJobs()).toBe(2);
+    expect(told.filter((line) => line.startsWith('M-1'))).toEqual([expect.stringContaining('M-1 🔴 Now critical')]);
+    await report('M-1', 'critical');
+
+    level = healthy;
+    expect(await lookUntil(24, ports)).toEqual(['close']);
+    expect(told).toContain('M-1 closed: healthy for 6 min');
+    expect(await incidents.openOf('checkout')).toBeNull();
+    expect(await incidents.recent(10)).toHaveLength(1);
+  });
+
+  it('says it in the log, once a level, where the service has no channel', async () => {
+    level = leaking;
+    const ports = replica(null);
+    await lookUntil(5, ports);
+    expect(await incidents.recent(10)).toEqual([]);
+    const noChannel = 'memory trouble, and no Slack channel to tell it in';
+    expect(told).toEqual([`warning ${noChannel}`, `critical ${noChannel}`]);
+  });
+
+  it('queues the triage of an incident whose job was lost', async () => {
+    level = leaking;
+    await incidents.openOrJoin(
+      {
+        service: 'checkout',
+        symptom: 'asked',
+        openedBy: 'U0ALICE',
+        channelId: 'C0ONCALL',
+        sinceSeconds: 60,
+        takeSnapshot: true,
+      },
+      'local',
+    );
+    nowSeconds += MINUTE;
+    await look(replica());
+    expect(await queuedJobs()).toBe(1);
+  });
+});
+
+describe('what is remembered between two looks', () => {
+  const state = (atMs: number) =>
+    ({ schema: 1, atMs, runs: { critical: 0, leak: 0, warning: 0, calm: 1 }, told: null, wasCalm: false }) as const;
+
+  it('is kept by the first of two who looked at the same time, and expires', async () => {
+    const redis = server.connect();
+    const states = createWatchStateStore({ redis, prefix });
+    expect(await states.load('checkout')).toBeNull();
+    expect(await states.save('checkout', state(1000), null)).toBe(true);
+    expect(await states.save('checkout', state(2000), null)).toBe(false);
+    expect(await states.load('checkout')).toEqual(state(1000));
+    expect(await states.save('checkout', state(1_790_000_000_123), state(1000))).toBe(true);
+    expect(await states.save('checkout', state(3000), state(1000))).toBe(false);
+    expect(await states.save('checkout', state(3000), state(1_790_000_000_123))).toBe(true);
+    expect(await redis.ttl(watchStateKey(prefix, 'checkout'))).toBeGreaterThan(86_400);
+  });
+
+  it('is begun anew when it can not be read', async () => {
+    const redis = server.connect();
+    const states = createWatchStateStore({ redis, prefix });
+    for (const damaged of ['{"schema":2}', 'no JSON']) {
+      await redis.set(watchStateKey(prefix, 'checkout'), damaged);
+      expect(await states.load('checkout')).toBeNull();
+      expect(await states.save('checkout', state(1000), null)).toBe(true);
+    }
+  });
+});
