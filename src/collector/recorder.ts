@@ -12,6 +12,9 @@ const MAX_WAITING_RECORDS = 5000;
 type Changes = Map<string, { service: string; record: InstanceRecord }>;
 type Waiting = { service: string; instance: string; atMs: number; rssBytes: number; anonymousBytes: number };
 
+/** Tells the bot of OOM kills. Safe to repeat; resolves when they are stored. */
+export type AnnounceKills = (service: string, kills: readonly OomKill[]) => Promise<void>;
+
 export interface Recorder {
   addSamples(atMs: number, live: readonly Instance[]): void;
   addInstance(instance: Instance): void;
@@ -28,10 +31,12 @@ export function createRecorder({
   host,
   samples,
   instances,
+  announceKills = async () => {},
 }: {
   host: string;
   samples: Pick<SampleStore, 'append'>;
   instances: InstanceStore;
+  announceKills?: AnnounceKills | undefined;
 }): Recorder {
   let waiting: Waiting[] = [];
   let records: Changes = new Map();
@@ -66,7 +71,7 @@ export function createRecorder({
       records = new Map();
       try {
         await samples.append(groupByInstance(batch));
-        await saveRecords(instances, [...changed.values()]);
+        await saveRecords({ instances, announceKills }, [...changed.values()]);
       } catch (error) {
         waiting = [...batch, ...waiting];
         records = new Map([...changed, ...records]);
@@ -83,13 +88,16 @@ export function createRecorder({
 }
 
 async function saveRecords(
-  instances: InstanceStore,
+  { instances, announceKills }: { instances: InstanceStore; announceKills: AnnounceKills },
   changed: readonly { service: string; record: InstanceRecord }[],
 ): Promise<void> {
   for (const service of new Set(changed.map((one) => one.service))) {
     const records = changed.filter((one) => one.service === service).map((one) => one.record);
+    const kills = records.flatMap(toOomKill);
+    // Before they are stored: what is stored is not recorded again, and a kill must be told of though we die now.
+    if (kills.length > 0) await announceKills(service, kills);
     await instances.save(service, records);
-    await instances.saveOomKills(service, records.flatMap(toOomKill));
+    await instances.saveOomKills(service, kills);
   }
 }
 

@@ -1,6 +1,7 @@
 import type { Redis } from 'ioredis';
 import { createSnapshotTaker } from '../adapters/bullmq/snapshot-queue-taker.ts';
 import { createTriageQueue, startTriageWorker, type TriageQueue } from '../adapters/bullmq/triage-queue.ts';
+import { closeWorker } from '../adapters/close-worker.ts';
 import { startBotServer } from '../adapters/http/bot-server.ts';
 import { createBaselineStore } from '../adapters/redis/baseline-store.ts';
 import { isSiteAlive } from '../adapters/redis/heartbeat.ts';
@@ -16,7 +17,7 @@ import type { Ports } from '../triage/ports.ts';
 import { startAlerting } from './alerting.ts';
 import { createDesk } from './desk.ts';
 import { loadRunbooks } from './load-runbooks.ts';
-import { refreshThread, withNewestAlerts } from './refresh-thread.ts';
+import { refreshThread, shareRuns, withNewestAlerts } from './refresh-thread.ts';
 import { runStoredTriage } from './run-triage.ts';
 import { aborted, signalOfStop } from './shutdown.ts';
 import { startWatching } from './watching.ts';
@@ -85,7 +86,7 @@ async function startBot(world: World): Promise<Bot> {
     thread: withNewestAlerts(outbox, incidents),
   };
   const runner = { config, runbooks, ports, logger, signal };
-  const refresh = (incidentId: string) => refreshThread(incidentId, incidents, outbox, runner);
+  const refresh = shareRuns((incidentId) => refreshThread(incidentId, incidents, outbox, runner));
   const triageWorker = startTriageWorker({
     connection: redis.blocking(),
     prefix,
@@ -95,7 +96,7 @@ async function startBot(world: World): Promise<Bot> {
     },
     onError: (err, incidentId) => logger.warn({ err, incidentId }, 'a triage job failed and is tried again'),
   });
-  closers.add('triage worker', () => triageWorker.close());
+  closers.add('triage worker', () => closeWorker(triageWorker));
 
   const queue = createTriageQueue(connection, prefix);
   closers.add('triage queue', queue.close);

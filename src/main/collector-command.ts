@@ -1,4 +1,6 @@
 import { parseArgs } from 'node:util';
+import { createAlertQueue } from '../adapters/bullmq/alert-queue.ts';
+import { toKillAlert } from '../alert/kill-alert.ts';
 import { CommandError, EXIT_CONFIG, EXIT_USAGE, messageOf } from '../errors.ts';
 import { type CollectorOptions, runCollector } from './collector.ts';
 import { probeAccess } from './probe-access.ts';
@@ -13,7 +15,12 @@ export async function collectorCommand(args: readonly string[]): Promise<number>
     if (world.environment.slackBotToken !== null) {
       world.logger.warn('a Slack token is in the environment of the collector: it is not used, take it away');
     }
-    await runCollector(collectorOptions(world, site));
+    const alerts = createAlertQueue(world.redis.command(), world.redis.prefix);
+    world.closers.add('alert queue', alerts.close);
+    await runCollector({
+      ...collectorOptions(world, site),
+      announceKills: (service, kills) => alerts.add(kills.map((kill) => toKillAlert(service, kill))),
+    });
   } finally {
     for (const failure of await world.closers.closeAll()) world.logger.error(failure, 'did not close in order');
   }

@@ -14,7 +14,7 @@ import { chooseTarget, type Target } from '../collector/choose-target.ts';
 import { createIdentifier, type Ping } from '../collector/identify.ts';
 import type { SampledService } from '../collector/instance-table.ts';
 import { createObserver, type Observer } from '../collector/observer.ts';
-import { createRecorder } from '../collector/recorder.ts';
+import { type AnnounceKills, createRecorder } from '../collector/recorder.ts';
 import { createSampling, type Sampling } from '../collector/sampling.ts';
 import { createTellOnce, type TellOnce } from '../collector/tell-once.ts';
 import { everyTick } from '../collector/ticker.ts';
@@ -42,6 +42,8 @@ export type CollectorOptions = {
     ping: Ping;
     lookTwice: (target: Target, options: { windowSeconds: number; signal: AbortSignal }) => Promise<Outcome<Snapshot>>;
   };
+  /** Where OOM kills open their incident; absent: nobody is told. */
+  announceKills?: AnnounceKills;
   logger: Logger;
   signal: AbortSignal;
   /** Epoch milliseconds. */
@@ -95,7 +97,7 @@ function openSampling(options: CollectorOptions, { who, host }: Identity): Opene
   const ttlSeconds = Math.ceil(Math.max(HEARTBEAT_TTL_SECONDS, 3 * everySeconds));
   const sampling = createSampling({
     observer,
-    recorder: createRecorder({ host, ...stores }),
+    recorder: createRecorder({ host, announceKills: options.announceKills, ...stores }),
     identifier: createIdentifier(options.probe.ping),
     stores,
     host,

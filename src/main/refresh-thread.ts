@@ -40,6 +40,38 @@ export async function refreshThread(
   }
 }
 
+/**
+ * The same for many callers at once: while one runs, all others share the one that starts after it. Two hundred alerts
+ * of a webhook need a few, and each caller's change is seen by one that began after it.
+ */
+export function shareRuns(run: (incidentId: string) => Promise<void>): (incidentId: string) => Promise<void> {
+  const running = new Map<string, Promise<void>>();
+  const next = new Map<string, Promise<void>>();
+
+  async function start(incidentId: string): Promise<void> {
+    const mine = run(incidentId).finally(() => {
+      if (running.get(incidentId) === mine) running.delete(incidentId);
+    });
+    running.set(incidentId, mine);
+    await mine;
+  }
+
+  return async (incidentId) => {
+    const current = running.get(incidentId);
+    if (current === undefined) return await start(incidentId);
+    const shared =
+      next.get(incidentId) ??
+      current
+        .catch(() => {})
+        .then(async () => {
+          next.delete(incidentId);
+          await start(incidentId);
+        });
+    next.set(incidentId, shared);
+    await shared;
+  };
+}
+
 async function showSavedSteps(
   incident: Incident,
   incidents: RedisIncidentBook,

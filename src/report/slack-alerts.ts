@@ -52,7 +52,7 @@ function runPhrase(what: string, run: NonNullable<AlertTally['kills']>, time: (r
 
 function instancesPhrase({ instances }: AlertTally): string[] {
   if (instances.length === 0) return [];
-  if (instances.length > NAMES_SHOWN) return [`${instances.length} pods`];
+  if (instances.length > NAMES_SHOWN) return [`${instances.length} instances`];
   return [instances.map((instance) => escapeMrkdwn(instance, 60)).join(', ')];
 }
 

@@ -1,13 +1,9 @@
-import { mkdirSync, rmdirSync, writeFileSync } from 'node:fs';
-import { afterAll, expect, test, vi } from 'vitest';
-import {
-  type MemoryCgroup,
-  readMemoryCgroup,
-  readMemoryLimit,
-  readOomKills,
-} from '../../src/adapters/procfs/cgroup.ts';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { afterAll, expect, test } from 'vitest';
+import { type MemoryCgroup, readOomKills } from '../../src/adapters/procfs/cgroup.ts';
 import { createObserver } from '../../src/collector/observer.ts';
 import { createOomWatch } from '../../src/collector/oom-watch.ts';
+import { makeCgroup, removeCgroup, setLimit } from '../support/limited-cgroup.ts';
 import { createPrograms } from './programs.ts';
 
 const MIB = 1 << 20;
@@ -19,7 +15,7 @@ while not os.path.exists(os.environ["GO"]): time.sleep(0.02)
 held = [bytearray(8 << 20) for _ in range(64)]
 time.sleep(60)`;
 
-const outer = makeCgroup();
+const outer = makeCgroup(LIMIT_BYTES);
 afterAll(async () => {
   if (outer !== null) await removeCgroup(outer.path);
 });
@@ -36,7 +32,7 @@ test.skipIf(outer === null)(
       const victim = await programs.start({ GO: go }, GLUTTON);
       const neighbour = await programs.start();
       writeFileSync(`${inner}/cgroup.procs`, String(victim.pid));
-      setLimit(outer);
+      setLimit(outer, LIMIT_BYTES);
       const observer = createObserver([{ name: 'checkout', sockets: programs.sockets }]);
       const born = observer.observe(Date.now()).born;
       // The tightest limit is the parent's: the cgroup of the process itself has none.
@@ -80,27 +76,3 @@ test('a kill explains one end in its cgroup, and nothing a minute later', () => 
   watch.refresh([cgroup], 100);
   expect(watch.claim(cgroup)).toBe(false);
 });
-
-/** A cgroup of our own below the one we run in; null where we may not make one. */
-function makeCgroup(): MemoryCgroup | null {
-  const own = readMemoryCgroup(process.pid);
-  if (own === null) return null;
-  const path = `${own.version === 1 ? own.mountPoint : own.path}/memtriage-test-${process.pid}`;
-  try {
-    mkdirSync(path);
-    const made = { ...own, path };
-    setLimit(made);
-    return readMemoryLimit(made) === LIMIT_BYTES ? made : null;
-  } catch {
-    return null;
-  }
-}
-
-function setLimit({ version, path }: MemoryCgroup): void {
-  writeFileSync(`${path}/${version === 1 ? 'memory.limit_in_bytes' : 'memory.max'}`, String(LIMIT_BYTES));
-}
-
-async function removeCgroup(path: string): Promise<void> {
-  // The kernel lets go of a cgroup some moments after its last process.
-  await vi.waitFor(() => rmdirSync(path), { timeout: 10_000 });
-}

@@ -30,6 +30,8 @@ export type Stage = {
   ) => Promise<{ code: number | null; stdout: string; stderr: string }>;
   /** A real Python process that carries the probe. Resolves when it has printed its first line. */
   python: (source: string, env?: Readonly<Record<string, string>>) => Promise<ChildProcess>;
+  /** Ends a process with the stage. */
+  adopt: (child: ChildProcess) => void;
   close: () => Promise<void>;
 };
 
@@ -122,6 +124,7 @@ export async function openStage(config: (sockets: string) => string = shortConfi
       if (child.stdout !== null) await once(child.stdout, 'data');
       return child;
     },
+    adopt: (child) => void children.push(child),
     async close() {
       await Promise.all(children.map((child) => end(child, 'SIGKILL')));
       await rm(dir, { recursive: true, force: true, maxRetries: 5 });

@@ -1,0 +1,27 @@
+import { mkdirSync, rmdirSync, writeFileSync } from 'node:fs';
+import { vi } from 'vitest';
+import { type MemoryCgroup, readMemoryCgroup, readMemoryLimit } from '../../src/adapters/procfs/cgroup.ts';
+
+/** A cgroup of our own below the one we run in, with a limit of memory; null where we may not make one. */
+export function makeCgroup(limitBytes: number): MemoryCgroup | null {
+  const own = readMemoryCgroup(process.pid);
+  if (own === null) return null;
+  const path = `${own.version === 1 ? own.mountPoint : own.path}/memtriage-test-${process.pid}`;
+  try {
+    mkdirSync(path);
+    const made = { ...own, path };
+    setLimit(made, limitBytes);
+    return readMemoryLimit(made) === limitBytes ? made : null;
+  } catch {
+    return null;
+  }
+}
+
+export function setLimit({ version, path }: MemoryCgroup, limitBytes: number): void {
+  writeFileSync(`${path}/${version === 1 ? 'memory.limit_in_bytes' : 'memory.max'}`, String(limitBytes));
+}
+
+export async function removeCgroup(path: string): Promise<void> {
+  // The kernel lets go of a cgroup some moments after its last process.
+  await vi.waitFor(() => rmdirSync(path), { timeout: 10_000 });
+}
