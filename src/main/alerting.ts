@@ -1,6 +1,8 @@
 /** Alerts from their arrival to their threads: the routes that store them, and the worker that takes them. */
+
 import { createAlertQueue, startAlertWorker } from '../adapters/bullmq/alert-queue.ts';
 import type { TriageQueue } from '../adapters/bullmq/triage-queue.ts';
+import { closeWorker } from '../adapters/close-worker.ts';
 import { alertRoutes } from '../adapters/http/alert-routes.ts';
 import type { Route } from '../adapters/http/bot-server.ts';
 import { createAlertBook } from '../adapters/redis/alert-book.ts';
@@ -37,7 +39,7 @@ export function startAlerting({ world, ...parts }: AlertingParts): readonly Rout
     take: desk.take,
     onError: (err) => logger.warn({ err }, 'an alert could not be taken and is tried again'),
   });
-  closers.add('alert worker', () => worker.close());
+  closers.add('alert worker', () => closeWorker(worker));
 
   const deploys = createDeployBook(redis.command(), redis.prefix);
   async function storeDeploy(deploy: Deploy): Promise<Outcome<null>> {

@@ -1,6 +1,8 @@
 /** Every service looked at by itself: jobs of a scheduler in Redis, any of which any bot may take. */
+
 import type { TriageQueue } from '../adapters/bullmq/triage-queue.ts';
 import { createWatchSchedule, startWatchWorker } from '../adapters/bullmq/watch-queue.ts';
+import { closeWorker } from '../adapters/close-worker.ts';
 import type { BaselineStore } from '../adapters/redis/baseline-store.ts';
 import type { RedisIncidentBook } from '../adapters/redis/incident-book.ts';
 import { createWatchStateStore } from '../adapters/redis/watch-state-store.ts';
@@ -45,7 +47,7 @@ export async function startWatching(parts: WatchingParts): Promise<void> {
       tell(name, await watchService(toTriagedService(service), atMs, ports, signal), parts);
     },
   });
-  closers.add('watch worker', () => worker.close());
+  closers.add('watch worker', () => closeWorker(worker));
 }
 
 function tell(service: string, watched: Watched, { world: { logger } }: WatchingParts): void {

@@ -135,13 +135,16 @@ describe('/memtriage checkout', () => {
     expect(await expectOneReport()).toContain('checkout');
   });
 
-  it('says within a second that nothing was started when Redis is down', { timeout: 120_000 }, async () => {
-    startBot();
+  it('says within a second that nothing was started when Redis is down, and the bot still ends when asked', {
+    timeout: 120_000,
+  }, async () => {
+    const bot = startBot();
     await workspace.waitForSockets(1, 60_000);
     await redis.kill();
     const { acked, ackMs, response } = await workspace.command({ user: 'U0ALICE', channel: CHANNEL, text: 'checkout' });
     expect({ acked, isInTime: ackMs < 1500 }).toEqual({ acked: true, isInTime: true });
     expect(response?.text).toMatch(/Nothing was started|can't answer/);
     expect(roots()).toHaveLength(0);
+    expect(await bot.stop()).toBe(0);
   });
 });

@@ -1,7 +1,7 @@
-import { setTimeout as wait } from 'node:timers/promises';
 import { type ConnectionOptions, Worker } from 'bullmq';
 import type { Snapshot } from '../../analysis/snapshot.ts';
 import { failed, inconclusive, messageOf, type Outcome, ok } from '../../errors.ts';
+import { closeWorker } from '../close-worker.ts';
 import { boundSnapshot } from './snapshot-bound.ts';
 import { SnapshotJob, snapshotQueueName } from './snapshot-queue.ts';
 
@@ -64,31 +64,15 @@ export function startSnapshotWorker<Target extends { instance: string }>(
     stalledInterval: options.lockMs ?? LOCK_MS,
     maxStalledCount: 1,
   });
-  const answering = new Set<string>();
-  worker.on('active', ({ id }) => answering.add(id ?? ''));
-  worker.on('completed', ({ id }) => answering.delete(id ?? ''));
-  worker.on('failed', (job, error) => {
-    answering.delete(job?.id ?? '');
-    options.onError(error);
-  });
+  worker.on('failed', (_job, error) => options.onError(error));
   worker.on('error', options.onError);
 
   return {
     async close() {
       closing.abort(new Error('the collector is being stopped'));
-      await closeWorker(worker, answering);
+      await closeWorker(worker, LAST_ANSWERS_MS);
     },
   };
-}
-
-/**
- * Waits until the answers under way are stored, then ends by force: BullMQ's patient `close` never returns when it is
- * called while a lost connection is being made again (6.7.0: 6 of 24 times, 0 of 12 by force).
- */
-async function closeWorker(worker: Worker, answering: ReadonlySet<string>): Promise<void> {
-  await Promise.race([worker.pause(true), wait(LAST_ANSWERS_MS)]);
-  for (const end = Date.now() + LAST_ANSWERS_MS; answering.size > 0 && Date.now() < end; ) await wait(20);
-  await worker.close(true);
 }
 
 async function look<Target extends { instance: string }>(

@@ -3,6 +3,7 @@ import type { Redis } from 'ioredis';
 import type { Logger } from 'pino';
 import { z } from 'zod';
 import { messageOf } from '../../errors.ts';
+import { closeWorker } from '../close-worker.ts';
 import { createOutboxQueue, OUTBOX_QUEUE, RETENTION_MS, wakeChannel } from './outbox.ts';
 import { deliverChannel } from './outbox-delivery.ts';
 import { OUTBOX_LIMITS, type OutboxLimits } from './outbox-limits.ts';
@@ -75,7 +76,7 @@ export async function startOutboxWorker(options: OutboxWorkerOptions): Promise<O
     close: async () => {
       closing.abort();
       await sweeper.close();
-      await worker.close();
+      await closeWorker(worker);
     },
   };
 }
