@@ -59,23 +59,32 @@ export async function startBotServer(options: BotServerOptions): Promise<BotServ
 }
 
 async function route(request: IncomingMessage, response: ServerResponse, options: BotServerOptions): Promise<void> {
-  const { pathname } = new URL(request.url ?? '/', 'http://bot');
+  const pathname = pathOf(request);
   if (pathname === '/slack/events' && options.slack !== null) {
     options.slack(request, response);
     return;
   }
   const found = options.routes?.find(({ path }) => path === pathname);
   if (found !== undefined) return await answerRoute(request, response, found);
-  if (request.method !== 'GET') return answer(response, 404, 'not found\n');
+  // Node leaves the body out of an answer to HEAD: that is what some load balancers ask for.
+  if (request.method !== 'GET' && request.method !== 'HEAD') return answer(response, 404, 'not found\n');
   if (pathname === '/healthz') return answer(response, 200, 'ok\n');
   if (pathname === '/readyz') return await answerReadiness(response, options);
   const [, incidentId, json] = INCIDENT_PATH.exec(pathname) ?? [];
   if (incidentId === undefined) return answer(response, 404, 'not found\n');
-  if (!isAllowed(request, options.token)) return answer(response, 401, 'a bearer token is needed\n');
+  if (!isAllowed(request, options.token)) {
+    response.setHeader('www-authenticate', 'Bearer');
+    return answer(response, 401, 'a bearer token is needed\n');
+  }
   const report = await options.findReport(incidentId);
   if (report === null) return answer(response, 404, `no report of ${incidentId}\n`);
   if (json === undefined) return answer(response, 200, report.html, 'text/html; charset=utf-8');
   answer(response, 200, report.json, 'application/json');
+}
+
+/** What is before the question mark. Not by `URL`: it throws on `//`, and takes `//host/path` for another host. */
+function pathOf({ url = '/' }: IncomingMessage): string {
+  return url.split(/[?#]/, 1)[0] ?? '/';
 }
 
 async function answerRoute(request: IncomingMessage, response: ServerResponse, route: Route): Promise<void> {
@@ -101,7 +110,9 @@ function answer(response: ServerResponse, status: number, body: string, type = '
     'content-length': Buffer.byteLength(body),
     'cache-control': 'no-store',
     'x-content-type-options': 'nosniff',
-    'content-security-policy': "default-src 'none'; style-src 'unsafe-inline'",
+    'content-security-policy':
+      "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    'referrer-policy': 'no-referrer',
   });
   response.end(body);
 }

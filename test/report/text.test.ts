@@ -1,0 +1,110 @@
+import { describe, expect, it } from 'vitest';
+import type { Report } from '../../src/report/report.ts';
+import { renderReportHtml } from '../../src/report/report-html.ts';
+import { renderReportText } from '../../src/report/report-text.ts';
+import { aReport } from '../slack/reports.ts';
+
+/** Nothing could be measured. */
+function anEmptyReport(): Report {
+  return aReport({
+    verdict: 'inconclusive',
+    recommendation: { action: 'investigate', from: null, to: null, confidence: 'low', reasons: [], wouldChange: [] },
+    rss: { bytes: null, limitBytes: null, instances: [] },
+    growth: null,
+    timeToLimitSeconds: null,
+    baseline: null,
+    onset: null,
+    oomKills: null,
+    snapshot: null,
+    pattern: null,
+    steps: [],
+    data: { source: 'none', ageSeconds: null },
+    checks: [],
+  });
+}
+
+describe('the report for a terminal', () => {
+  it('begins with the verdict and the figures, then reasons, evidence, doubts and steps', () => {
+    const text = renderReportText(aReport());
+    const titles = text.split('\n').filter((line) => /^[A-Z].*:$/.test(line));
+    expect(text).toMatch(
+      /^🔴 checkout: .*ROLL BACK.*v812 → v811.*\(M-12, confidence high\)\n {3}RSS 2\.40 GiB · 3\.0× baseline/,
+    );
+    expect(titles).toEqual([
+      'Why:',
+      'Inside the process:',
+      'Pattern: accumulated-results (confidence high):',
+      'Layers of the RSS, with the change in 10 s:',
+      'What would change this:',
+      'Checks:',
+      'Steps:',
+    ]);
+    expect(text).toContain('app.retries.QUEUE');
+    expect(text).toContain('app/retries.py:12');
+    expect(text).toContain(
+      '  - Queue depth: retry_queue_depth = 12345, expected below 100: https://grafana.example.com/d/1',
+    );
+    expect(text.endsWith('\n')).toBe(true);
+  });
+
+  it('says of everything that was not measured that it was not, and shows no zero for it', () => {
+    const text = renderReportText(anEmptyReport());
+    expect(text).toContain("CAN'T TELL");
+    expect(text).toContain('RSS not measured');
+    expect(text).toContain('no healthy baseline yet');
+    expect(text).not.toMatch(/\b0 B\b|NaN|undefined|null|Infinity/);
+    expect(text).not.toMatch(/:\n\n|: *$/m);
+  });
+
+  it.each([
+    ['a line of its own', 'checkout\n🟢 payments: HEALTHY'],
+    ['colours', 'checkout\u001b[32mHEALTHY\u001b[0m'],
+    ['the title of the window', 'checkout\u001b]0;owned\u0007'],
+    ['a C1 control', 'checkout\u009b2J'],
+    ['text that runs backwards', 'checkout\u202eYHTLAEH\u2066'],
+    ['a carriage return', 'everything is fine\rcheckout'],
+  ])('does not let a name draw %s', (_title, service) => {
+    const report = aReport({ service });
+    const lines = renderReportText(report).split('\n');
+    expect(lines).toHaveLength(renderReportText(aReport()).split('\n').length);
+    expect(lines.join('')).not.toMatch(/[\p{Cc}\u202a-\u202e\u2066-\u2069]/u);
+  });
+});
+
+describe('the report as a page', () => {
+  it('is one document without anything that runs or loads', () => {
+    const html = renderReportHtml(aReport());
+    expect(html).toMatch(/^<!doctype html>\n<html lang="en">/);
+    expect(html).toContain('<title>M-12 checkout: ');
+    expect(html).not.toMatch(/<(script|img|link|iframe|object|form|base)\b|\bsrc=|\bon\w+=|url\(|@import/i);
+  });
+
+  it.each(['<script>alert(1)</script>', '"><img src=x onerror=alert(1)>', "'&lt;&#39;", '</pre></body>'])(
+    'shows %j as text wherever it stands',
+    (hostile) => {
+      const base = aReport();
+      const report = aReport({
+        incident: hostile,
+        service: hostile,
+        recommendation: {
+          ...base.recommendation,
+          from: hostile,
+          to: hostile,
+          reasons: [hostile],
+          wouldChange: [hostile],
+        },
+        checks: [{ title: hostile, text: hostile, links: [hostile] }],
+        steps: [{ step: hostile, outcome: 'ok', seconds: 1, note: hostile }],
+        data: { source: hostile, ageSeconds: 1 },
+      });
+      const html = renderReportHtml(report);
+      const tags = html.match(/<\/?[a-z!][^>]*>/gi);
+      expect(tags).toEqual(renderReportHtml(base).match(/<\/?[a-z!][^>]*>/gi));
+      expect(
+        html.split(
+          hostile.replace(/[&<>"']/g, (c) => `&${{ '&': 'amp', '<': 'lt', '>': 'gt', '"': 'quot', "'": '#39' }[c]};`),
+        ).length,
+      ).toBeGreaterThan(9);
+    },
+  );
+});
