@@ -52,7 +52,7 @@ export function startWatchWorker(options: {
   const { connection, prefix, run, onError } = options;
   const worker = new Worker(
     QUEUE,
-    async (job) => await run(WatchJob.parse(job.data).service, job.opts.prevMillis ?? job.timestamp),
+    async (job) => await run(WatchJob.parse(job.data).service, job.timestamp + (job.opts.delay ?? 0)),
     { connection, prefix, concurrency: CONCURRENCY },
   );
   worker.on('error', onError);
