@@ -21,6 +21,8 @@ export type AlertDeskParts = {
   alertQueue: Pick<AlertQueue, 'isUnderWay'>;
   triageQueue: TriageQueue;
   outbox: Outbox;
+  /** May an alert of no service be told, or were there too many? `key`: the same for alerts that are told once. */
+  admitUnplaced: (key: string) => Promise<boolean>;
   /** Brings the thread to what is stored of its incident. */
   refresh: (incidentId: string) => Promise<void>;
   desk: Pick<CommandDesk, 'defaultSinceSeconds'>;
@@ -86,11 +88,12 @@ async function resolve(alert: Alert, service: Service, parts: AlertDeskParts): P
   await parts.refresh(incident.id);
 }
 
-async function tellUnplaced(alert: Alert, { world, outbox }: AlertDeskParts): Promise<void> {
+async function tellUnplaced(alert: Alert, { world, outbox, admitUnplaced }: AlertDeskParts): Promise<void> {
   const { channel } = world.config.slack;
+  const key = unplacedKey(alert);
   world.logger.warn({ alert: alert.name, labels: alert.labels, service: alert.service }, 'an alert of no service');
-  if (channel === null || alert.status === 'resolved') return;
-  await outbox.post(unplacedKey(alert), channel, renderUnplacedAlert(alert, placingLine(alert)));
+  if (channel === null || alert.status === 'resolved' || !(await admitUnplaced(key))) return;
+  await outbox.post(key, channel, renderUnplacedAlert(alert, placingLine(alert)));
 }
 
 function toOccurrence(alert: Alert): Occurrence {

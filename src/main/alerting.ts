@@ -8,6 +8,7 @@ import type { Route } from '../adapters/http/bot-server.ts';
 import { createAlertBook } from '../adapters/redis/alert-book.ts';
 import { createDeployBook } from '../adapters/redis/deploy-book.ts';
 import type { RedisIncidentBook } from '../adapters/redis/incident-book.ts';
+import { admitUnplaced } from '../adapters/redis/unplaced-alerts.ts';
 import type { CommandDesk } from '../adapters/slack/command-desk.ts';
 import type { Outbox } from '../adapters/slack/outbox.ts';
 import type { Deploy } from '../alert/deploy.ts';
@@ -32,7 +33,8 @@ export function startAlerting({ world, ...parts }: AlertingParts): readonly Rout
   const alertQueue = createAlertQueue(redis.command(), redis.prefix);
   closers.add('alert queue', alertQueue.close);
   const alertBook = createAlertBook(redis.command(), redis.prefix);
-  const desk = createAlertDesk({ world, alertBook, alertQueue, now: Date.now, ...parts });
+  const admit = (key: string) => admitUnplaced(redis.command(), redis.prefix, key);
+  const desk = createAlertDesk({ world, alertBook, alertQueue, admitUnplaced: admit, now: Date.now, ...parts });
   const worker = startAlertWorker({
     connection: redis.blocking(),
     prefix: redis.prefix,

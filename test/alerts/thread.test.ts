@@ -90,4 +90,14 @@ describe('an alert of no service', () => {
     expect(rig.shown()).toContain('severity=page');
     expect(rig.roots()).toHaveLength(1);
   });
+
+  it('is one of a flood: twenty are told, an alert that has a service still opens its thread first', async () => {
+    const flood = Array.from({ length: 40 }, (_, i) => alertOf({ labels: { alertname: 'Odd', service: `odd-${i}` } }));
+    await rig.send(...flood, alertOf());
+    await rig.untilTaken();
+    await vi.waitFor(() => expect(rig.roots().some(({ text }) => text.includes('OOM kill ×1'))).toBe(true), WAIT);
+    expect(rig.roots().length).toBeLessThan(6);
+    const client = rig.redis.connect();
+    expect(await client.scard('{memtriage}:unplaced-alerts')).toBe(20);
+  });
 });

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { type ConnectionOptions, Queue, Worker } from 'bullmq';
+import { type ConnectionOptions, Queue, UnrecoverableError, Worker } from 'bullmq';
 import { Alert, alertKey } from '../../alert/alert.ts';
 
 const QUEUE = 'alerts';
@@ -67,7 +67,7 @@ export type AlertWorkerOptions = {
 
 /** Takes stored alerts, those of crashed replicas too. `close()` waits for the ones under way. */
 export function startAlertWorker({ connection, prefix, take, onError }: AlertWorkerOptions): Worker {
-  const worker = new Worker(QUEUE, async (job) => await take(Alert.parse(job.data)), {
+  const worker = new Worker(QUEUE, async (job) => await take(readAlert(job.data)), {
     connection,
     prefix,
     concurrency: CONCURRENCY,
@@ -80,4 +80,11 @@ export function startAlertWorker({ connection, prefix, take, onError }: AlertWor
   worker.on('error', onError);
   worker.on('failed', (_job, error) => onError(error));
   return worker;
+}
+
+/** What another version stored can't be cured by trying again. */
+function readAlert(data: unknown): Alert {
+  const parsed = Alert.safeParse(data);
+  if (parsed.success) return parsed.data;
+  throw new UnrecoverableError(`a stored alert cannot be read: ${parsed.error.message}`);
 }
