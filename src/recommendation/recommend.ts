@@ -1,6 +1,7 @@
 import type { Policy } from '../analysis/policy.ts';
 import type { Verdict } from '../analysis/series.ts';
 import type { Confidence, LeakPattern } from '../analysis/snapshot.ts';
+import type { KillCount } from '../incident/most-kills.ts';
 import type { CaptureFinding, CompareFinding } from '../incident/step-result.ts';
 import type { Recommendation, RecommendedAction } from '../report/report.ts';
 import { formatDuration } from '../units.ts';
@@ -11,6 +12,8 @@ export type Findings = {
   capture: CaptureFinding | null;
   compare: CompareFinding | null;
   pattern: LeakPattern | null;
+  /** OOM kills as far as anybody saw them; absent: those of `capture`. */
+  kills?: KillCount | null;
 };
 
 /** The verdict by policy and the recommendation by the decision table, with the reasons in the order of their weight. */
@@ -38,10 +41,10 @@ export function recommend(findings: Findings, policy: Policy): { verdict: Verdic
 }
 
 /** What the decision table needs, from the findings of the steps. What is missing makes the situation less certain. */
-export function toSituation({ capture, compare, pattern }: Findings, policy: Policy): Situation {
+export function toSituation(findings: Findings, policy: Policy): Situation {
+  const { compare, pattern } = findings;
   const analysis = compare?.analysis;
   const low = analysis?.timeToLimitSeconds?.low;
-  const oomKills = capture?.oomKills?.count ?? 0;
   return {
     state: analysis?.state ?? 'inconclusive',
     slo: analysis?.sloState ?? null,
@@ -51,7 +54,7 @@ export function toSituation({ capture, compare, pattern }: Findings, policy: Pol
       compare.previousRelease !== null &&
       compare.baseline.release === compare.previousRelease,
     pattern: pattern?.name ?? null,
-    urgent: oomKills >= policy.critical.oomKills || (low !== undefined && low < URGENT_SECONDS),
+    urgent: isKilledRepeatedly(findings, policy) || (low !== undefined && low < URGENT_SECONDS),
   };
 }
 
@@ -68,9 +71,9 @@ function toBegan(compare: CompareFinding | null): Situation['began'] {
 }
 
 /** The analysis' verdict, raised to critical by repeated OOM kills: those need no statistics. */
-function toVerdict({ capture, compare }: Findings, situation: Situation, policy: Policy): Verdict {
-  if ((capture?.oomKills?.count ?? 0) >= policy.critical.oomKills) return 'critical';
-  const verdict = compare?.analysis.verdict ?? 'inconclusive';
+function toVerdict(findings: Findings, situation: Situation, policy: Policy): Verdict {
+  if (isKilledRepeatedly(findings, policy)) return 'critical';
+  const verdict = findings.compare?.analysis.verdict ?? 'inconclusive';
   return verdict === 'warning' && situation.state === 'leak' && situation.urgent ? 'critical' : verdict;
 }
 
@@ -88,9 +91,17 @@ function toConfidence(action: RecommendedAction, situation: Situation, { compare
   return seriesIsSure || patternIsNamed ? 'medium' : 'low';
 }
 
-function oomReasons({ capture }: Findings, policy: Policy): string[] {
-  const kills = capture?.oomKills;
-  if (kills == null || kills.count === 0) return [];
+function killsOf({ capture, kills }: Findings): KillCount | null {
+  return kills === undefined ? (capture?.oomKills ?? null) : kills;
+}
+
+function isKilledRepeatedly(findings: Findings, policy: Policy): boolean {
+  return (killsOf(findings)?.count ?? 0) >= policy.critical.oomKills;
+}
+
+function oomReasons(findings: Findings, policy: Policy): string[] {
+  const kills = killsOf(findings);
+  if (kills === null || kills.count === 0) return [];
   const times = kills.count === 1 ? '1 OOM kill' : `${kills.count} OOM kills`;
   return [`${times} in ${formatDuration(kills.windowSeconds)} (critical from ${policy.critical.oomKills})`];
 }

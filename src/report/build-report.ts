@@ -1,4 +1,6 @@
+import { DEFAULT_POLICY } from '../analysis/policy.ts';
 import type { Incident } from '../incident/incident.ts';
+import { mostKills } from '../incident/most-kills.ts';
 import type { Finding, StepResult } from '../incident/step-result.ts';
 import type { Report } from './report.ts';
 
@@ -32,7 +34,10 @@ export function buildReport(incident: Incident, results: readonly StepResult[], 
     timeToLimitSeconds: compare?.analysis.timeToLimitSeconds ?? null,
     baseline: compare?.baseline ?? null,
     onset: compare?.onset ?? null,
-    oomKills: capture?.oomKills ?? null,
+    oomKills: mostKills(capture?.oomKills ?? null, incident.alerts, {
+      nowMs: Date.parse(generatedAt),
+      windowSeconds: DEFAULT_POLICY.critical.withinSeconds,
+    }),
     snapshot,
     pattern: evaluate?.pattern ?? null,
     steps: results.map(({ step, outcome, seconds, note }) => ({ step, outcome, seconds, note })),

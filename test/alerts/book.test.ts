@@ -169,7 +169,7 @@ describe('an incident with alerts', () => {
   });
 
   it('that is gone from Redis fails loudly', async () => {
-    await expect(count('M-999999', alert('first'))).rejects.toThrow();
+    await expect(count('M-999999', alert('first'))).rejects.toThrow('gone from Redis');
   });
 });
 

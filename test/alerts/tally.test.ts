@@ -7,6 +7,7 @@ import {
   isNewLookDue,
   type Occurrence,
 } from '../../src/incident/alert-tally.ts';
+import { mostKills } from '../../src/incident/most-kills.ts';
 
 const START = Date.parse('2026-11-22T10:00:00Z');
 
@@ -134,6 +135,27 @@ describe('an incident whose alerts resolve', () => {
     const again = countOccurrence(quiet, kill(900), { nowMs: START + 900_000, isOver: true });
     expect(again.quietSince).toBeNull();
     expect(again.timeline.at(-1)).toMatchObject({ event: 'reopened', isTold: true, count: 2 });
+  });
+});
+
+describe('kills that count for the verdict', () => {
+  const at = { nowMs: START + 3_600_000, windowSeconds: 1800 };
+  const told = tallyOf(kill(0), kill(2000), kill(3000), kill(3100, { kind: 'rss_growth' }));
+
+  it.each([
+    [
+      'those of the alerts within the window, where nothing was measured',
+      null,
+      told,
+      { count: 2, windowSeconds: 1800 },
+    ],
+    ['those of the counters, where they saw more', 5, told, { count: 5, windowSeconds: 1800 }],
+    ['those of the alerts, where the counters saw fewer', 0, told, { count: 2, windowSeconds: 1800 }],
+    ['those of the counters alone, without alerts', 1, undefined, { count: 1, windowSeconds: 1800 }],
+    ['none that is known, without either', null, undefined, null],
+  ])('are %s', (_, measured, alerts, expected) => {
+    const counted = measured === null ? null : { count: measured, windowSeconds: 1800 };
+    expect(mostKills(counted, alerts, at)).toEqual(expected);
   });
 });
 

@@ -44,6 +44,9 @@ describe('an OOM alert', () => {
     const counted = /OOM kill ×7 in 38 min \(last .*\), checkout-7f, checkout-8a/;
     await vi.waitFor(() => expect(rig.root()).toMatch(counted), WAIT);
     await vi.waitFor(() => expect(rig.shown()).toContain('OOM kill ×5 on'), WAIT);
+    // Two kills in an hour are critical by policy, whoever told of them: the runbook was begun anew.
+    await vi.waitFor(() => expect(rig.root()).toContain('critical'), WAIT);
+    expect(rig.root()).toMatch(/[2-7] OOM kills in 1 h \(critical from 2\)/);
     expect(rig.roots()).toHaveLength(1);
     const told = replies().flatMap((text) => /OOM kill ×\d+/.exec(text) ?? []);
     expect(told).toEqual(['OOM kill ×1', 'OOM kill ×2', 'OOM kill ×5']);

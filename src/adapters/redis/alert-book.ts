@@ -28,6 +28,7 @@ export function createAlertBook(redis: Redis, prefix: string): AlertBook {
       const key = incidentKey(prefix, incidentId);
       for (let round = 0; round < MAX_ROUNDS; round += 1) {
         const [stored, storedState] = await redis.hmget(key, 'alerts', 'state');
+        if (storedState == null) throw new Error(`the incident ${incidentId} is gone from Redis`);
         const state = IncidentState.parse(storedState);
         const before = parseJson(AlertTally, stored ?? '')[0] ?? null;
         const change = decide(before, state);
