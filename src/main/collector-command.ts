@@ -30,7 +30,9 @@ export async function collectorCommand(args: readonly string[]): Promise<number>
 /** What the collector of a site needs of the world. Throws a CommandError (78) when the site has no service. */
 export function collectorOptions({ config, redis, logger, signal }: World, site: string): CollectorOptions {
   const services = [...config.services.values()].flatMap(({ name, site: own, sockets, snapshot }) =>
-    own === site && sockets !== null ? [{ name, sockets, windowSeconds: snapshot.windowSeconds }] : [],
+    own === site && sockets !== null
+      ? [{ name, sockets, windowSeconds: snapshot.windowSeconds, attach: snapshot.attach }]
+      : [],
   );
   if (services.length === 0) {
     throw new CommandError(

@@ -29,8 +29,8 @@ const LAST_WRITE_MS = 2000;
 
 export type CollectorOptions = {
   site: string;
-  /** Services of the site that have a socket directory. `windowSeconds`: between the two looks of a snapshot. */
-  services: readonly (SampledService & { windowSeconds: number })[];
+  /** Services of the site that have a socket directory. */
+  services: readonly (SampledService & LookSettings)[];
   everySeconds: number;
   keepSeconds: number;
   /** For the stores. Need not be ready yet, and may be lost and come back. */
@@ -40,7 +40,7 @@ export type CollectorOptions = {
   prefix: string;
   probe: {
     ping: Ping;
-    lookTwice: (target: Target, options: { windowSeconds: number; signal: AbortSignal }) => Promise<Outcome<Snapshot>>;
+    lookTwice: (target: Target, options: LookOptions) => Promise<Outcome<Snapshot>>;
   };
   /** Where OOM kills open their incident; absent: nobody is told. */
   announceKills?: AnnounceKills;
@@ -50,6 +50,20 @@ export type CollectorOptions = {
   now?: () => number;
   /** Names the machine in the records: instances of another host are never declared ended here. */
   host?: string;
+};
+
+type LookSettings = {
+  /** Between the two looks of a snapshot. */
+  windowSeconds: number;
+  /** May a process that carries no probe be attached to. */
+  attach: boolean;
+};
+
+export type LookOptions = {
+  windowSeconds: number;
+  /** Where the socket of a probe goes that has to be attached first; null: it may not. */
+  attachIn: string | null;
+  signal: AbortSignal;
 };
 
 /** Runs until the signal aborts; then writes what waits, answers the looks under way and closes what it opened. */
@@ -112,7 +126,7 @@ function openSampling(options: CollectorOptions, { who, host }: Identity): Opene
 }
 
 function openSnapshotWorker(options: CollectorOptions, { sampling, observer, tellOnce }: Opened) {
-  const windows = new Map(options.services.map(({ name, windowSeconds }) => [name, windowSeconds]));
+  const services = new Map(options.services.map((service) => [service.name, service]));
   return startSnapshotWorker<Target>({
     connection: options.queueConnection,
     prefix: options.prefix,
@@ -122,8 +136,10 @@ function openSnapshotWorker(options: CollectorOptions, { sampling, observer, tel
       sampling.lookAround();
       return chooseTarget(observer.tables, service, instance);
     },
-    takeLook: (target, service, signal) =>
-      options.probe.lookTwice(target, { windowSeconds: windows.get(service) ?? DEFAULT_WINDOW_SECONDS, signal }),
+    takeLook(target, service, signal) {
+      const { windowSeconds = DEFAULT_WINDOW_SECONDS, attach = false, sockets = null } = services.get(service) ?? {};
+      return options.probe.lookTwice(target, { windowSeconds, attachIn: attach ? sockets : null, signal });
+    },
     onError: (error) =>
       tellOnce('snapshot queue', failed('upstream', messageOf(error), 'Check REDIS_URL and that Redis runs')),
   });

@@ -1,10 +1,15 @@
+import { existsSync } from 'node:fs';
 import { lookFromOutside } from '../adapters/procfs/layers.ts';
+import { attachProbe } from '../adapters/transports/attach.ts';
 import { lookTwice } from '../adapters/transports/look-twice.ts';
 import { parseResult } from '../adapters/transports/transport.ts';
 import { unixSocketTransport } from '../adapters/transports/unix-socket.ts';
 import { ProbeIdentity } from '../analysis/look.ts';
+import type { Target } from '../collector/choose-target.ts';
 import { ok } from '../errors.ts';
+import { formatDuration } from '../units.ts';
 import type { CollectorOptions } from './collector.ts';
+import { probePath } from './probe-path.ts';
 
 /** A ping is answered in under a millisecond; a garbage collection of a large heap holds it up for 0.2 s. */
 const PING_MS = 1000;
@@ -19,11 +24,33 @@ export const probeAccess: CollectorOptions['probe'] = {
     if (identity.outcome !== 'ok') return identity;
     return ok({ release: identity.value.release, python: identity.value.python });
   },
-  lookTwice: (target, { windowSeconds, signal }) =>
-    lookTwice(target, {
-      transport: target.socketPath === null ? null : unixSocketTransport(target.socketPath),
+  async lookTwice(target, { windowSeconds, attachIn, signal }) {
+    const { socketPath, notes } = await reach(target, attachIn, signal);
+    const outcome = await lookTwice(target, {
+      transport: socketPath === null ? null : unixSocketTransport(socketPath),
       lookOutside: (process) => lookFromOutside(process),
       windowSeconds,
       signal,
-    }),
+    });
+    if (outcome.outcome !== 'ok') return outcome;
+    return ok({ ...outcome.value, notes: [...notes, ...outcome.value.notes] });
+  },
 };
+
+type Reached = { socketPath: string | null; notes: readonly string[] };
+
+/** The way to the probe. A process without one gets it where `attachIn` names a directory; what came of it is a note. */
+async function reach(target: Target, attachIn: string | null, signal: AbortSignal): Promise<Reached> {
+  const { socketPath } = target;
+  if (attachIn === null || (socketPath !== null && existsSync(socketPath))) return { socketPath, notes: [] };
+  const attached = await attachProbe(target, {
+    probeDirectory: probePath(),
+    socketDirectory: attachIn,
+    signal,
+  });
+  if (attached.outcome !== 'ok')
+    return { socketPath: null, notes: [`${attached.why}. To mend it, ${attached.tryThis}.`] };
+  const held = formatDuration(attached.value.stoppedSeconds);
+  const note = `the probe was attached to the running process, whose main thread was held for ${held}; it stays there until the process ends.`;
+  return { socketPath: attached.value.socketPath, notes: [note] };
+}

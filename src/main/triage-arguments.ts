@@ -9,9 +9,12 @@ export type TriageArguments = {
   /** Sample for this long first where there is no history; 0: don't. */
   watchSeconds: number;
   takeSnapshot: boolean;
+  /** May a process without a probe get one: the person who names a process consents to it. */
+  attach: boolean;
 };
 
-const USAGE = 'Use `memtriage triage SERVICE|--pid PID [--json] [--since 6h] [--watch 60s] [--no-snapshot]`.';
+const USAGE =
+  'Use `memtriage triage SERVICE|--pid PID [--json] [--since 6h] [--watch 60s] [--no-snapshot] [--no-attach]`.';
 const DEFAULT_SINCE = '24h';
 /** Without history there is nothing to say of growth: a lone process is watched for a minute unless told otherwise. */
 const DEFAULT_WATCH_OF_PID = '60s';
@@ -29,6 +32,7 @@ export function parseTriageArguments(args: readonly string[]): TriageArguments {
     sinceSeconds: readDuration('--since', values.since ?? DEFAULT_SINCE),
     watchSeconds: readDuration('--watch', watch),
     takeSnapshot: values['no-snapshot'] !== true,
+    attach: isPid && values['no-attach'] !== true,
   };
 }
 
@@ -43,6 +47,7 @@ function parse(args: readonly string[]) {
         since: { type: 'string' },
         watch: { type: 'string' },
         'no-snapshot': { type: 'boolean' },
+        'no-attach': { type: 'boolean' },
       },
     });
   } catch (error) {

@@ -1,10 +1,12 @@
-import { existsSync } from 'node:fs';
+import { lstatSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { readMemoryCgroup, readMemoryLimit } from '../adapters/procfs/cgroup.ts';
-import { type ProcessReading, readProcess, readStartVariable } from '../adapters/procfs/process.ts';
+import { type ProcessReading, readOwner, readProcess, readStartVariable } from '../adapters/procfs/process.ts';
 import { DEFAULT_POLICY, type Policy } from '../analysis/policy.ts';
 import type { Sample } from '../analysis/series.ts';
+import { listSockets, removeStale } from '../collector/socket-directory.ts';
 import { CommandError, EXIT_UNAVAILABLE, failed, inconclusive, ok } from '../errors.ts';
 import type { Incident } from '../incident/incident.ts';
 import type { Report } from '../report/report.ts';
@@ -42,7 +44,7 @@ export async function triageProcess(pid: number, asked: TriageArguments, signal:
   logger.info({ pid, seconds: asked.watchSeconds }, 'watching the process');
   const samples = await watchProcess(first, asked.watchSeconds, signal);
   return await triage(incident, runbook, {
-    ports: await portsOf(first, samples),
+    ports: await portsOf(first, samples, asked.attach),
     service: {
       name: incident.service,
       site: 'local',
@@ -95,8 +97,18 @@ function toIncident(pid: number): Incident {
   };
 }
 
-async function portsOf(first: ProcessReading, samples: readonly Sample[]): Promise<Ports> {
+/** The sockets of probes that were attached to processes which have ended since. */
+async function forgetEnded(directory: string): Promise<void> {
+  const listed = listSockets(directory);
+  if (listed.outcome !== 'ok') return;
+  const ended = listed.value.filter(({ pid, startTicks }) => readProcess(pid)?.startTicks !== startTicks);
+  await Promise.all(ended.map(removeStale));
+}
+
+async function portsOf(first: ProcessReading, samples: readonly Sample[], attach: boolean): Promise<Ports> {
   const target = await toTarget(first);
+  const attachIn = attach ? privateDirectory(first.pid) : null;
+  if (attachIn !== null) await forgetEnded(attachIn);
   return {
     now: Date.now,
     incidents: forgetfulBook,
@@ -104,7 +116,7 @@ async function portsOf(first: ProcessReading, samples: readonly Sample[]): Promi
     baselines: { current: async () => await Promise.resolve(null) },
     snapshots: {
       takeSnapshot: async (_request, signal) =>
-        await probeAccess.lookTwice(target, { windowSeconds: LOOK_SECONDS, signal }),
+        await probeAccess.lookTwice(target, { windowSeconds: LOOK_SECONDS, attachIn, signal }),
     },
     queries: null,
     thread: progressOnTerminal(process.stderr),
@@ -113,21 +125,32 @@ async function portsOf(first: ProcessReading, samples: readonly Sample[]): Promi
 
 type ProcessTarget = Parameters<typeof probeAccess.lookTwice>[0];
 
-/** The probe's socket is where the process was told to put it; without one the look stays outside. */
+/** Where the probe that is attached puts its socket, and is found the next time: a directory of the process's user. */
+function privateDirectory(pid: number): string {
+  return join(tmpdir(), `memtriage-${readOwner(pid) ?? 'unknown'}`);
+}
+
+/** The probe's socket is where the process was told to put it, or where an earlier triage attached it. */
 async function toTarget({ pid, startTicks }: ProcessReading): Promise<ProcessTarget> {
   const instance = `${pid}.${startTicks}`;
   const [directory, release] = await Promise.all([
     readStartVariable(pid, 'MEMTRIAGE_SOCKET_DIR'),
     readStartVariable(pid, 'MEMTRIAGE_RELEASE'),
   ]);
-  const socketPath = directory === null ? null : join(directory, `${instance}.sock`);
   return {
     pid,
     startTicks,
     instance,
     release,
-    socketPath: socketPath !== null && existsSync(socketPath) ? socketPath : null,
+    socketPath: findSocket(pid, instance, [...(directory === null ? [] : [directory]), privateDirectory(pid)]),
   };
+}
+
+/** Only a socket of the user who owns the process: in a public directory it could be anybody's. */
+function findSocket(pid: number, instance: string, directories: readonly string[]): string | null {
+  const owner = readOwner(pid);
+  const paths = directories.map((directory) => join(directory, `${instance}.sock`));
+  return paths.find((path) => lstatSync(path, { throwIfNoEntry: false })?.uid === owner) ?? null;
 }
 
 function watchedMemory(first: ProcessReading, target: ProcessTarget, samples: readonly Sample[]): MemorySource {

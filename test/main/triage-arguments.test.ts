@@ -10,9 +10,10 @@ describe('the words after `memtriage triage`', () => {
       'checkout',
       { target: { service: 'checkout' }, json: false, sinceSeconds: DAY, watchSeconds: 0, takeSnapshot: true },
     ],
-    ['checkout --json --since 6h', { json: true, sinceSeconds: 6 * 3600 }],
+    ['checkout --json --since 6h', { json: true, sinceSeconds: 6 * 3600, attach: false }],
     ['--no-snapshot checkout --watch 90s', { target: { service: 'checkout' }, watchSeconds: 90, takeSnapshot: false }],
-    ['--pid 4711', { target: { pid: 4711 }, watchSeconds: 60 }],
+    ['--pid 4711', { target: { pid: 4711 }, watchSeconds: 60, attach: true }],
+    ['--pid 4711 --no-attach', { target: { pid: 4711 }, attach: false }],
     ['--pid 4711 --watch 0s', { target: { pid: 4711 }, watchSeconds: 0 }],
   ])('%s', (words, expected) => {
     expect(parseTriageArguments(words.split(' '))).toMatchObject(expected);

@@ -10,6 +10,7 @@ import { Report } from '../../src/report/report.ts';
 import { startRedis } from '../support/redis.ts';
 import { LEAKING, openStage, STEADY, type Stage } from '../support/stage.ts';
 
+const UNPREPARED = { PYTHONPATH: '', MEMTRIAGE_SOCKET_DIR: '' };
 const WAIT = { timeout: 20_000, interval: 50 };
 const EXIT_OF = { healthy: 0, warning: 1, critical: 2, inconclusive: 3 } as const;
 
@@ -171,10 +172,25 @@ describe.concurrent('memtriage triage --pid', () => {
     expect(embeddedServers(stage)).toEqual([]);
   });
 
-  it('looks from outside at a process without any preparation, and says what the inside would need', async (test) => {
+  it('attaches to a process without any preparation, and names what leaks in it and in which line', async (test) => {
     const stage = await openOwnStage(test);
-    const bare = await pidOf(stage.python(LEAKING, { PYTHONPATH: '', MEMTRIAGE_SOCKET_DIR: '' }));
-    const report = await triage(stage, '--pid', bare, '--watch', '5s');
+    const bare = await pidOf(stage.python(LEAKING, UNPREPARED));
+    const args = ['triage', '--pid', bare, '--watch', '3s', '--json'];
+    const { stdout } = await stage.run(args, { TMPDIR: stage.dir });
+    const { snapshot } = Report.parse(JSON.parse(stdout));
+    expect(snapshot?.containers[0]).toMatchObject({ path: '__main__.QUEUE', type: 'list', oldestKept: true });
+    expect(snapshot?.sites[0]).toMatchObject({ container: '__main__.QUEUE', line: 7 });
+    expect(snapshot?.notes.join()).toMatch(/attached to the running process, whose main thread was held for \d+ ms/);
+    // The second time the probe is there: nothing is attached.
+    const again = Report.parse(JSON.parse((await stage.run(args, { TMPDIR: stage.dir })).stdout));
+    expect(again.snapshot?.containers[0]?.path).toBe('__main__.QUEUE');
+    expect(again.snapshot?.notes.join()).not.toContain('attached');
+  });
+
+  it('with --no-attach looks from outside only, and says what the inside would need', async (test) => {
+    const stage = await openOwnStage(test);
+    const bare = await pidOf(stage.python(LEAKING, UNPREPARED));
+    const report = await triage(stage, '--pid', bare, '--watch', '5s', '--no-attach');
     expect(report.snapshot?.layers.length).toBeGreaterThan(0);
     expect(report.snapshot?.containers).toEqual([]);
     expect(report.snapshot?.notes.join()).toMatch(/probe/);
