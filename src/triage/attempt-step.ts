@@ -14,7 +14,7 @@ const STEP_DEADLINE_SECONDS = 45;
 export async function attemptStep(name: string, step: RunbookStep, context: StepContext): Promise<StepResult> {
   const { ports, service, stepDeadlineSeconds = STEP_DEADLINE_SECONDS } = context;
   const startedAt = ports.now();
-  const deadline = AbortSignal.timeout((stepDeadlineSeconds + service.snapshotWindowSeconds) * 1000);
+  const deadline = AbortSignal.timeout(Math.ceil((stepDeadlineSeconds + service.snapshotWindowSeconds) * 1000));
   const signal = AbortSignal.any([context.signal, deadline]);
   const { outcome, note, finding } = await untilAborted(runStep(step, { ...context, signal }), signal).catch(
     (thrown: unknown) => toOutcome(thrown, name, deadline, context),

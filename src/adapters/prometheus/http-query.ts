@@ -31,7 +31,7 @@ export async function requestQuery(
   parameters: Readonly<Record<string, string>>,
   signal: AbortSignal,
 ): Promise<Outcome<unknown>> {
-  const deadline = AbortSignal.timeout(server.deadlineSeconds * 1000);
+  const deadline = AbortSignal.timeout(Math.ceil(server.deadlineSeconds * 1000));
   const either = AbortSignal.any([signal, deadline]);
   for (let attempt = 0; ; attempt += 1) {
     const answer = await tryOnce(server, path, new URLSearchParams(parameters), either).catch((error: unknown) =>
