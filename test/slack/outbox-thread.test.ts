@@ -34,38 +34,49 @@ function told(thread: ThreadState, mayEdit = true): string {
 test.each([
   // Nothing can stand before its root.
   ['reply-1:reply@1/-', 'none'],
-  ['root:progress@1/-', 'post root (1)'],
+  ['root:progress@1/-', 'post root (2)'],
   // A verdict goes before every other new thread.
-  ['root:report@2/-', 'post root (0)'],
-  ['root:report@2/- reply-1:reply@1/-', 'post root (0)'],
+  ['root:report@2/-', 'post root (1)'],
+  ['root:report@2/- reply-1:reply@1/-', 'post root (1)'],
   ['root:progress@1/1', 'none'],
-  ['root:progress@2/1', 'edit root (3)'],
+  ['root:progress@2/1', 'edit root (4)'],
   // Evidence goes before progress, a verdict before evidence.
-  ['root:progress@2/1 reply-1:reply@1/-', 'post reply-1 (2)'],
-  ['root:report@2/1 reply-1:reply@1/-', 'edit root (0)'],
-  ['root:report@2/2 reply-1:reply@1/1 reply-2:reply@1/-', 'post reply-2 (2)'],
+  ['root:progress@2/1 reply-1:reply@1/-', 'post reply-1 (3)'],
+  ['root:report@2/1 reply-1:reply@1/-', 'edit root (1)'],
+  ['root:report@2/2 reply-1:reply@1/1 reply-2:reply@1/-', 'post reply-2 (3)'],
   ['root:report@2/2 reply-1:reply@1/1', 'none'],
-  ['root:report@2/2 reply-1:reply@2/1', 'edit reply-1 (2)'],
+  ['root:report@2/2 reply-1:reply@2/1', 'edit reply-1 (3)'],
   // The answer was lost a second ago: Slack gets half a second more to show the message, before it is looked for.
-  ['root:progress@1/?', 'wait 500 (1)'],
-  ['root:report@2/2 reply-1:reply@1/?', 'wait 500 (2)'],
+  ['root:progress@1/?', 'wait 500 (2)'],
+  ['root:report@2/2 reply-1:reply@1/?', 'wait 500 (3)'],
   // Whoever began five seconds ago may be at it for five more.
-  ['root:report@1/!', 'wait 6500 (0)'],
+  ['root:report@1/!', 'wait 6500 (1)'],
 ])('%s: %s', (drawing, action) => {
   expect(told(threadOf(drawing))).toBe(action);
 });
 
 test('a message whose answer was lost is looked for before it is posted again', () => {
   const intents = new Map([['root', { version: 1, at: NOW - 20_000, endedAt: null }]]);
-  expect(told(threadOf('root:report@1/-', { intents }))).toBe('find root (0)');
+  expect(told(threadOf('root:report@1/-', { intents }))).toBe('find root (1)');
 });
 
 test('progress of one message is not edited again within three seconds, a verdict at once', () => {
-  expect(told(threadOf('root:progress@3/2', { editedAt: NOW - 1000 }))).toBe('wait 2000 (3)');
-  expect(told(threadOf('root:report@3/2', { editedAt: NOW - 1000 }))).toBe('edit root (0)');
+  expect(told(threadOf('root:progress@3/2', { editedAt: NOW - 1000 }))).toBe('wait 2000 (4)');
+  expect(told(threadOf('root:report@3/2', { editedAt: NOW - 1000 }))).toBe('edit root (1)');
 });
 
 test('evidence does not wait for a verdict that has to wait for its turn to be edited', () => {
-  expect(told(threadOf('root:report@2/1 reply-1:reply@1/-'), false)).toBe('post reply-1 (2)');
+  expect(told(threadOf('root:report@2/1 reply-1:reply@1/-'), false)).toBe('post reply-1 (3)');
   expect(told(threadOf('root:report@2/1'), false)).toBe('none');
+});
+
+test('the thread of an OOM kill is posted before every verdict, and edited like any other', () => {
+  const urgent = (drawing: string) => {
+    const thread = threadOf(drawing);
+    return told({ ...thread, slots: thread.slots.map((slot) => ({ ...slot, isUrgent: slot.key === 'root' })) });
+  };
+  expect(urgent('root:progress@1/-')).toBe('post root (0)');
+  expect(urgent('root:report@1/-')).toBe('post root (0)');
+  expect(urgent('root:report@2/1')).toBe('edit root (1)');
+  expect(urgent('root:report@2/2 reply-1:reply@1/-')).toBe('post reply-1 (3)');
 });

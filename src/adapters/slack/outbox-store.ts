@@ -13,7 +13,7 @@ import {
 } from './outbox-scripts.ts';
 import { type Priority, parseThread, type Sent, type Slot, type SlotKind, type ThreadState } from './outbox-thread.ts';
 
-export type WantedMessage = { key: string; kind: SlotKind; message: SlackMessage };
+export type WantedMessage = { key: string; kind: SlotKind; message: SlackMessage; isUrgent?: boolean };
 
 /**
  * What the outbox keeps in Redis, below `<prefix>:outbox:`. Every change of a thread is one script: atomic, and safe
@@ -37,9 +37,9 @@ export class OutboxStore {
     priority: Priority,
     wanted: readonly WantedMessage[],
   ): Promise<void> {
-    const slots = wanted.map(({ key, kind, message }) => {
+    const slots = wanted.map(({ message, ...slot }) => {
       const text = JSON.stringify(message);
-      return { key, kind, message: text, digest: createHash('sha1').update(text).digest('hex') };
+      return { ...slot, message: text, digest: createHash('sha1').update(text).digest('hex') };
     });
     const keys = [this.#thread(incidentId), this.#pending(channelId), `${this.#prefix}:channels`];
     await this.#redis.eval(

@@ -15,6 +15,8 @@ export const Slot = z.object({
   digest: z.string(),
   /** A `SlackMessage` as JSON text. */
   message: z.string(),
+  /** A new thread that goes before all others: an OOM kill. */
+  isUrgent: z.boolean().optional(),
 });
 export type Slot = z.infer<typeof Slot>;
 
@@ -48,8 +50,8 @@ export type ThreadState = {
 
 export const ROOT = 'root';
 
-/** Order of importance in one channel: verdicts, new threads, evidence, and last what may be dropped. */
-export const PRIORITY = { report: 0, root: 1, reply: 2, progress: 3 } as const;
+/** Order of importance in one channel: threads of OOM kills, verdicts, new threads, evidence, and last what may be dropped. */
+export const PRIORITY = { urgent: 0, report: 1, root: 2, reply: 3, progress: 4 } as const;
 export type Priority = (typeof PRIORITY)[keyof typeof PRIORITY];
 
 export type OutboxTimes = {
@@ -92,7 +94,8 @@ export function nextAction(thread: ThreadState, nowMs: number, times: OutboxTime
 }
 
 function begin(thread: ThreadState, slot: Slot, threadTs: string | null, nowMs: number, times: OutboxTimes): Action {
-  const priority = { report: PRIORITY.report, progress: PRIORITY.root, reply: PRIORITY.reply }[slot.kind];
+  const usual = { report: PRIORITY.report, progress: PRIORITY.root, reply: PRIORITY.reply }[slot.kind];
+  const priority = slot.isUrgent === true ? PRIORITY.urgent : usual;
   const intent = thread.intents.get(slot.key);
   if (intent === undefined) return { kind: 'post', slot, threadTs, priority };
   // A process that died may have its request on the way still; looking too early would find nothing and post twice.

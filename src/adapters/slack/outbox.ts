@@ -127,8 +127,9 @@ export function createOutboxQueue({
 async function showProgress(store: OutboxStore, queue: Queue, incident: Incident, progress: Progress): Promise<void> {
   if (incident.channelId === null) return;
   const message = withAlerts(incident, renderProgressRoot(incident, progress));
-  await store.want(incident.id, incident.channelId, PRIORITY.root, [
-    { key: ROOT, kind: 'progress', message },
+  const isUrgent = isOomKilled(incident);
+  await store.want(incident.id, incident.channelId, isUrgent ? PRIORITY.urgent : PRIORITY.root, [
+    { key: ROOT, kind: 'progress', message, isUrgent },
     ...alertReplies(incident),
   ]);
   await wakeChannel(queue, incident.channelId);
@@ -148,12 +149,17 @@ async function publishReport(
     kind: 'reply' as const,
     message,
   }));
-  await store.want(incident.id, incident.channelId, PRIORITY.report, [
-    { key: ROOT, kind: 'report', message: root },
+  const isUrgent = isOomKilled(incident);
+  await store.want(incident.id, incident.channelId, isUrgent ? PRIORITY.urgent : PRIORITY.report, [
+    { key: ROOT, kind: 'report', message: root, isUrgent },
     ...replies,
     ...alertReplies(incident),
   ]);
   await wakeChannel(queue, incident.channelId);
+}
+
+function isOomKilled({ alerts }: Incident): boolean {
+  return alerts !== undefined && alerts.kills !== null;
 }
 
 function alertReplies({ alerts }: Incident): WantedMessage[] {
