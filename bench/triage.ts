@@ -102,7 +102,6 @@ async function startBot(): Promise<Role> {
     SLACK_APP_TOKEN: workspace.appToken,
     SLACK_API_URL: workspace.apiUrl,
     LOG_LEVEL: 'warn',
-    NODE_OPTIONS: process.env['BOT_NODE_OPTIONS'] ?? '',
   });
   await workspace.waitForSockets(1, 60_000);
   // Connections, the first watch of all services and the collection of what the start left behind.

@@ -14,6 +14,7 @@ import { CommandError, EXIT_CONFIG, EXIT_USAGE, messageOf } from '../errors.ts';
 import { Report } from '../report/report.ts';
 import { renderReportHtml } from '../report/report-html.ts';
 import type { Ports } from '../triage/ports.ts';
+import { createTurns } from '../triage/turns.ts';
 import { startAlerting } from './alerting.ts';
 import { createDesk } from './desk.ts';
 import { loadRunbooks } from './load-runbooks.ts';
@@ -85,7 +86,7 @@ async function startBot(world: World): Promise<Bot> {
     queries: world.prometheus,
     thread: withNewestAlerts(outbox, incidents),
   };
-  const runner = { config, runbooks, ports, logger, signal };
+  const runner = { config, runbooks, ports, logger, signal, takeTurn: createTurns() };
   const refresh = shareRuns((incidentId) => refreshThread(incidentId, incidents, outbox, runner));
   const triageWorker = startTriageWorker({
     connection: redis.blocking(),

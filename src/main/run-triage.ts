@@ -15,6 +15,8 @@ export type TriageRunner = {
   ports: Ports;
   logger: Logger;
   signal: AbortSignal;
+  /** Shared by all walks of this process. */
+  takeTurn?: () => Promise<void>;
 };
 
 /** The part of the configuration that a walk needs. */
@@ -24,7 +26,7 @@ export function toTriagedService({ name, site, policy, snapshot }: Service): Tri
 
 /** Runs the runbook that fits the incident of a configured service. */
 export async function runTriage(incident: Incident, request: TriageRequest, runner: TriageRunner): Promise<Report> {
-  const { config, runbooks, ports, logger, signal } = runner;
+  const { config, runbooks, ports, logger, signal, takeTurn } = runner;
   const service = config.services.get(incident.service);
   if (service === undefined) {
     throw new CommandError(
@@ -44,6 +46,7 @@ export async function runTriage(incident: Incident, request: TriageRequest, runn
     takeSnapshot: request.takeSnapshot,
     logger: logger.child({ incidentId: incident.id, service: service.name }),
     signal,
+    ...(takeTurn === undefined ? {} : { takeTurn }),
   });
 }
 

@@ -1,5 +1,7 @@
+import type { Baseline } from '../analysis/baseline.ts';
 import type { ServiceMemory } from '../analysis/memory.ts';
 import type { Policy } from '../analysis/policy.ts';
+import type { SeriesAnalysis, SeriesCase } from '../analysis/series.ts';
 import type { Outcome } from '../errors.ts';
 import type { Incident } from '../incident/incident.ts';
 import type { Finding, StepResult } from '../incident/step-result.ts';
@@ -22,6 +24,8 @@ export type TriageContext = {
   /** How far back to look, seconds. */
   sinceSeconds: number;
   takeSnapshot: boolean;
+  /** Waits for this walk's turn to compute (`createTurns`). Default: the next round of the event loop. */
+  takeTurn?: () => Promise<void>;
   /** Of each step, the window of a look not counted. Default 45 s. */
   stepDeadlineSeconds?: number;
   logger: StepLogger;
@@ -29,12 +33,20 @@ export type TriageContext = {
   signal: AbortSignal;
 };
 
+/** The recorded memory of the service, the baseline in force (null: none), and what the analysis says of the two. */
+export type AnalyzedMemory = {
+  memory: ServiceMemory;
+  baseline: Baseline | null;
+  seriesCase: SeriesCase;
+  analysis: SeriesAnalysis;
+};
+
 /** What one step gets: the context, and the results of the steps before it. `signal` also carries the step's deadline. */
 export type StepContext = TriageContext & {
   incident: Incident;
   results: readonly StepResult[];
-  /** The recorded memory, read once a walk: every step sees the same samples. */
-  readMemory: () => Promise<Outcome<ServiceMemory>>;
+  /** The recorded memory and its analysis, once a walk: every step sees the same samples. */
+  analyze: () => Promise<Outcome<AnalyzedMemory>>;
 };
 
 /** What one step leaves behind. */

@@ -3,8 +3,9 @@ import type { StepResult } from '../incident/step-result.ts';
 import { buildReport } from '../report/build-report.ts';
 import type { Progress, Report } from '../report/report.ts';
 import type { Runbook, RunbookStep } from '../runbook/runbook.ts';
+import { analyzeOnce } from './analyze-once.ts';
 import { attemptStep } from './attempt-step.ts';
-import type { StepContext, TriageContext } from './context.ts';
+import type { TriageContext } from './context.ts';
 
 /**
  * The walk: the runbook's steps in order, each result saved before the next begins, then the report.
@@ -15,7 +16,7 @@ import type { StepContext, TriageContext } from './context.ts';
 export async function triage(incident: Incident, runbook: Runbook, context: TriageContext): Promise<Report> {
   const { ports } = context;
   const saved = await ports.incidents.savedSteps(incident.id);
-  const readMemory = readMemoryOnce(context);
+  const analyze = analyzeOnce(context);
   const results: StepResult[] = [];
   for (const [index, step] of runbook.steps.entries()) {
     const name = stepName(step, index);
@@ -25,7 +26,7 @@ export async function triage(incident: Incident, runbook: Runbook, context: Tria
       continue;
     }
     await ports.thread.showProgress(incident, toProgress(incident, runbook, results));
-    const result = await attemptStep(name, step, { ...context, incident, results, readMemory });
+    const result = await attemptStep(name, step, { ...context, incident, results, analyze });
     await ports.incidents.saveStep(incident.id, result);
     results.push(result);
   }
@@ -39,14 +40,6 @@ export async function triage(incident: Incident, runbook: Runbook, context: Tria
 /** Unique in its runbook: the four steps by their own name, a team's checks by name and place. */
 function stepName(step: RunbookStep, index: number): string {
   return step.step === 'query' || step.step === 'note' ? `${step.step}-${index + 1}` : step.step;
-}
-
-function readMemoryOnce({ ports, service, sinceSeconds, signal }: TriageContext): StepContext['readMemory'] {
-  let reading: ReturnType<StepContext['readMemory']> | null = null;
-  return () => {
-    reading ??= ports.memory.readMemory(service.name, sinceSeconds, signal);
-    return reading;
-  };
 }
 
 /** Which steps are done, which one runs, and which wait. `results`: those of the finished steps, in their order. */

@@ -3,7 +3,6 @@ import type { InstanceMemory, ServiceMemory } from '../../analysis/memory.ts';
 import type { Policy } from '../../analysis/policy.ts';
 import type { Growth, SeriesCase } from '../../analysis/series.ts';
 import { settingsFrom } from '../../analysis/settings.ts';
-import { toSeriesCase } from '../../analysis/to-series-case.ts';
 import type { CaptureFinding } from '../../incident/step-result.ts';
 import { formatBytes, formatDuration, formatRate } from '../../units.ts';
 import type { StepContext, StepOutcome } from '../context.ts';
@@ -12,16 +11,16 @@ import { notDone } from './not-done.ts';
 const SHOWN_INSTANCES = 20;
 
 /** `capture`: the present RSS of every instance, the growth of the worst one, limit and OOM kills. */
-export async function capture({ ports, service, readMemory }: StepContext): Promise<StepOutcome> {
-  const answer = await readMemory();
+export async function capture({ ports, service, analyze }: StepContext): Promise<StepOutcome> {
+  const answer = await analyze();
   if (answer.outcome !== 'ok') return notDone(answer);
   const nowSeconds = ports.now() / 1000;
   const { policy } = service;
-  const memory = answer.value;
+  const { memory, seriesCase, analysis } = answer.value;
   const live = liveInstances(memory);
   if (live.length === 0) return notDone(noInstance(memory, nowSeconds));
 
-  const growth = growthSoFar(toSeriesCase({ memory, baseline: null, policy, nowSeconds }), policy);
+  const growth = analysis.growth ?? growthSoFar(seriesCase, policy);
   const finding: CaptureFinding = {
     kind: 'capture',
     source: memory.source,
@@ -45,12 +44,11 @@ export async function capture({ ports, service, readMemory }: StepContext): Prom
 }
 
 /**
- * The growth that the verdict rests on, or, while there is too little for one, what was seen so far with the start-up
- * in it: people want the figure, and `compare` says why it proves nothing yet.
+ * While there is too little for a growth that a verdict could rest on: what was seen so far, with the start-up in it.
+ * People want the figure, and `compare` says why it proves nothing yet.
  */
 function growthSoFar(seriesCase: SeriesCase, policy: Policy): Growth | null {
-  const { growth } = analyzeSeries(seriesCase, settingsFrom(policy));
-  return growth ?? analyzeSeries(seriesCase, settingsFrom({ ...policy, warmUpSeconds: 0 })).growth;
+  return analyzeSeries(seriesCase, settingsFrom({ ...policy, warmUpSeconds: 0 })).growth;
 }
 
 type LiveInstance = InstanceMemory & { rssBytes: number; sampledAt: number };

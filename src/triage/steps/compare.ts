@@ -1,24 +1,16 @@
-import { analyzeSeries } from '../../analysis/analyze-series.ts';
 import type { Baseline } from '../../analysis/baseline.ts';
 import type { ServiceMemory } from '../../analysis/memory.ts';
 import type { SeriesAnalysis, SeriesCase } from '../../analysis/series.ts';
-import { settingsFrom } from '../../analysis/settings.ts';
-import { toSeriesCase } from '../../analysis/to-series-case.ts';
 import type { CompareFinding } from '../../incident/step-result.ts';
 import { formatBytes, formatDuration, formatRatio } from '../../units.ts';
 import type { StepContext, StepOutcome } from '../context.ts';
 import { notDone } from './not-done.ts';
 
 /** `compare`: the level against the healthy baseline at the same age of process, and since when and which release it grows. */
-export async function compare({ ports, service, readMemory }: StepContext): Promise<StepOutcome> {
-  const answer = await readMemory();
+export async function compare({ analyze }: StepContext): Promise<StepOutcome> {
+  const answer = await analyze();
   if (answer.outcome !== 'ok') return notDone(answer);
-  const nowSeconds = ports.now() / 1000;
-  const { policy } = service;
-  const memory = answer.value;
-  const baseline = await ports.baselines.current(service.name);
-  const seriesCase = toSeriesCase({ memory, baseline, policy, nowSeconds });
-  const analysis = analyzeSeries(seriesCase, settingsFrom(policy));
+  const { memory, baseline, seriesCase, analysis } = answer.value;
   const finding = toFinding(memory, baseline, seriesCase, analysis);
   return { outcome: analysis.verdict === 'inconclusive' ? 'inconclusive' : 'ok', note: describe(finding), finding };
 }
