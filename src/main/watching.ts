@@ -56,7 +56,7 @@ function tell(service: string, watched: Watched, { world: { logger } }: Watching
     return;
   }
   const { judged, baseline } = watched;
-  logger.debug({ service, sign: judged.sign, why: judged.why }, 'looked at');
+  logger.debug({ service, signs: judged.signs, why: judged.why }, 'looked at');
   if (baseline !== null) logger.info({ service, release: baseline.release }, 'recorded a healthy baseline');
 }
 

@@ -1,45 +1,60 @@
 import { z } from 'zod';
 import type { Verdict } from '../analysis/series.ts';
 
-/**
- * What one look at a service saw, worst first. `critical`: over the critical budget, or a leak that needs somebody now;
- * `leak`: one for certain, within the allowed growth; `warning`: a suspicion, or over the warning budget; `calm`: healthy,
- * or filling what a healthy release fills too; `unknown`: it could not be told.
- */
-export const SIGNS = ['critical', 'leak', 'warning', 'calm', 'unknown'] as const;
-export type Sign = (typeof SIGNS)[number];
-
 export type AlarmLevel = 'warning' | 'critical';
 
 /**
- * How many looks in a row must see at least `sign` before somebody is called. Two for what is certain: a second look
- * agrees (facts: 6 % of calm services ever alarm, against 99 % with the usual rules). A suspicion must last as long as
- * a warning of the policy, six looks.
+ * What a look may see, and what it raises when it lasts; worst first. `critical`: over the critical budget, or a leak
+ * that reaches the limit before on-call can react; `leak` and `slow-leak`: growth for certain, the slow one perhaps
+ * within the allowed growth; `warning`: over the warning budget; `suspect`: perhaps a leak.
  */
-const RAISES: readonly { sign: 'critical' | 'leak' | 'warning'; looks: number; level: AlarmLevel }[] = [
-  { sign: 'critical', looks: 2, level: 'critical' },
-  { sign: 'leak', looks: 2, level: 'warning' },
-  { sign: 'warning', looks: 6, level: 'warning' },
-];
+const RAISES = [
+  { sign: 'critical', level: 'critical' },
+  { sign: 'leak', level: 'critical' },
+  { sign: 'slow-leak', level: 'warning' },
+  { sign: 'warning', level: 'warning' },
+  { sign: 'suspect', level: 'warning' },
+] as const satisfies readonly { sign: string; level: AlarmLevel }[];
+export type Sign = (typeof RAISES)[number]['sign'];
 
-/** Calm looks in a row after which trouble that comes back is new: believed as slowly as a suspicion is. */
-export const CALM_LOOKS = 6;
+/** How many looks in a row it takes. */
+export type WatchPace = Readonly<
+  Record<Sign, number> & {
+    /** Calm looks after which trouble that comes back is new. */
+    calm: number;
+    /** Calm looks after which an incident is closed. */
+    closed: number;
+  }
+>;
+
+const Runs = z.object({
+  critical: z.number(),
+  leak: z.number(),
+  'slow-leak': z.number(),
+  warning: z.number(),
+  suspect: z.number(),
+  calm: z.number(),
+});
+type Runs = z.infer<typeof Runs>;
+
+const NO_RUNS: Runs = { critical: 0, leak: 0, 'slow-leak': 0, warning: 0, suspect: 0, calm: 0 };
 
 /** What is remembered of a service between two looks; stored, so that any replica may do the next one. */
 export const WatchState = z.object({
   schema: z.literal(1),
   /** Epoch milliseconds: the moment that the last counted look stands for. */
   atMs: z.number(),
-  /** Looks in a row that saw at least this sign. */
-  runs: z.object({ critical: z.number(), leak: z.number(), warning: z.number(), calm: z.number() }),
+  /** Looks in a row that saw it. */
+  runs: Runs,
   /** What was told of the trouble that goes on, and the release that had it; null: nothing. */
   told: z.object({ level: z.enum(['warning', 'critical']), release: z.string().nullable() }).nullable(),
-  /** Calm for `CALM_LOOKS` since `told`: the next trouble is another one. */
+  /** Calm long enough since `told`: the next trouble is another one. */
   wasCalm: z.boolean(),
 });
 export type WatchState = z.infer<typeof WatchState>;
 
-export type WatchLook = { atMs: number; sign: Sign; release: string | null };
+/** `signs`: all that were seen; none: healthy, or filling what a healthy release fills too; null: it could not be told. */
+export type WatchLook = { atMs: number; signs: readonly Sign[] | null; release: string | null };
 
 /**
  * The service's open incident, whoever opened it. `verdict`: its report's; null while it is being triaged.
@@ -57,25 +72,25 @@ export type WatchAction =
 /**
  * The next state and what is to be done, from one more look.
  *
- * Tells when a run of `RAISES` is full and this trouble was not told yet, or only as a warning; trouble is another one
+ * Tells when a run of looks is full and this trouble was not told yet, or only as a warning; trouble is another one
  * after calm looks, unless an incident is still open and the same release runs. One incident, one thread: an open one is
- * looked into again, otherwise a new one opens. Closes after `looksUntilClosed` calm looks in a row. A look that could
- * not tell neither counts nor interrupts.
+ * looked into again, otherwise a new one opens. Closes after `pace.closed` calm looks in a row. A look that could not
+ * tell neither counts nor interrupts.
  */
 export function advance(
   before: WatchState | null,
   look: WatchLook,
   open: OpenIncident | null,
-  looksUntilClosed: number,
+  pace: WatchPace,
 ): { next: WatchState; action: WatchAction } {
-  const runs = countRuns(before?.runs, look.sign);
+  const runs = countRuns(before?.runs, look.signs);
   const told = before?.told ?? null;
-  const wasCalm = told !== null && ((before?.wasCalm ?? false) || runs.calm >= CALM_LOOKS);
+  const wasCalm = told !== null && ((before?.wasCalm ?? false) || runs.calm >= pace.calm);
   const next: WatchState = { schema: 1, atMs: look.atMs, runs, told, wasCalm };
 
-  const level = levelOf(runs);
+  const level = levelOf(runs, pace);
   if (level !== null) return raise(next, level, look, open?.hasThread === true ? open : null);
-  if (runs.calm < looksUntilClosed) return { next, action: NONE };
+  if (runs.calm < pace.closed) return { next, action: NONE };
   const isReported = open !== null && open.verdict !== null;
   return { next: { ...next, told: null, wasCalm: false }, action: isReported ? { kind: 'close' } : NONE };
 }
@@ -94,21 +109,16 @@ function raise(state: WatchState, level: AlarmLevel, look: WatchLook, open: Open
   return { next: state.told === null ? { ...state, told } : state, action: NONE };
 }
 
-function countRuns(before: WatchState['runs'] = { critical: 0, leak: 0, warning: 0, calm: 0 }, sign: Sign) {
-  if (sign === 'unknown') return before;
-  if (sign === 'calm') return { critical: 0, leak: 0, warning: 0, calm: before.calm + 1 };
-  const isAtLeast = (other: Sign): boolean => SIGNS.indexOf(sign) <= SIGNS.indexOf(other);
-  return {
-    critical: isAtLeast('critical') ? before.critical + 1 : 0,
-    leak: isAtLeast('leak') ? before.leak + 1 : 0,
-    warning: before.warning + 1,
-    calm: 0,
-  };
+function countRuns(before: Runs = NO_RUNS, signs: WatchLook['signs']): Runs {
+  if (signs === null) return before;
+  const runs = { ...NO_RUNS, calm: signs.length === 0 ? before.calm + 1 : 0 };
+  for (const sign of signs) runs[sign] = before[sign] + 1;
+  return runs;
 }
 
 /** The worst level whose run is full. */
-function levelOf(runs: WatchState['runs']): AlarmLevel | null {
-  return RAISES.find(({ sign, looks }) => runs[sign] >= looks)?.level ?? null;
+function levelOf(runs: Runs, pace: WatchPace): AlarmLevel | null {
+  return RAISES.find(({ sign }) => runs[sign] >= pace[sign])?.level ?? null;
 }
 
 /** What people know of the present trouble: from us, or from the report of an incident that is still open. */

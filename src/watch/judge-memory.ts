@@ -3,12 +3,12 @@ import type { Baseline } from '../analysis/baseline.ts';
 import type { ServiceMemory } from '../analysis/memory.ts';
 import type { Policy } from '../analysis/policy.ts';
 import type { SeriesAnalysis } from '../analysis/series.ts';
-import { settingsFrom } from '../analysis/settings.ts';
+import { type AnalysisSettings, settingsFrom } from '../analysis/settings.ts';
 import { toSeriesCase } from '../analysis/to-series-case.ts';
-import type { Sign } from './hysteresis.ts';
+import type { WatchLook } from './hysteresis.ts';
 
 export type Judged = {
-  sign: Sign;
+  signs: WatchLook['signs'];
   /** One plain sentence: the finding that decides. */
   why: string;
   /** The release that runs now. */
@@ -27,10 +27,11 @@ export function judgeMemory(given: {
   const { memory, policy, nowSeconds } = given;
   const running = memory.instances.filter(({ endedAt, samples }) => endedAt === null && samples.length > 0);
   if (running.length === 0) return nothingRuns(memory, policy, nowSeconds);
-  const analysis = analyzeSeries(toSeriesCase(given), settingsFrom(policy));
+  const settings = settingsFrom(policy);
+  const analysis = analyzeSeries(toSeriesCase(given), settings);
   const newest = running.reduce((latest, each) => (startOf(each) > startOf(latest) ? each : latest));
   return {
-    sign: toSign(analysis),
+    signs: toSigns(analysis, settings),
     why: analysis.reasons[0] ?? analysis.state,
     release: newest.release,
     state: analysis.state,
@@ -48,7 +49,7 @@ function nothingRuns({ oomKillsAt, instances }: ServiceMemory, { critical }: Pol
   const kills = (oomKillsAt ?? []).filter((at) => at > since && at <= nowSeconds).length;
   const isCritical = kills >= critical.oomKills;
   return {
-    sign: isCritical ? 'critical' : 'unknown',
+    signs: isCritical ? ['critical'] : null,
     why: isCritical ? `${kills} OOM kills, and no instance runs` : 'no instance runs',
     release: instances.at(-1)?.release ?? null,
     state: 'inconclusive',
@@ -56,9 +57,19 @@ function nothingRuns({ oomKillsAt, instances }: ServiceMemory, { critical }: Pol
   };
 }
 
-function toSign({ verdict, state }: SeriesAnalysis): Sign {
-  if (verdict === 'critical') return 'critical';
-  if (state === 'leak') return 'leak';
-  if (verdict === 'warning') return 'warning';
-  return verdict === 'healthy' ? 'calm' : 'unknown';
+function toSigns(
+  { verdict, state, sloState, timeToLimitSeconds }: SeriesAnalysis,
+  settings: AnalysisSettings,
+): Judged['signs'] {
+  const isLeak = state === 'leak';
+  const isSoon = isLeak && timeToLimitSeconds !== null && timeToLimitSeconds.low < settings.reactionSeconds;
+  const isOver = sloState === 'critical' || sloState === 'warning';
+  const signs = [
+    ...(sloState === 'critical' || isSoon ? (['critical'] as const) : []),
+    ...(isLeak && verdict === 'critical' ? (['leak'] as const) : []),
+    ...(isLeak ? (['slow-leak'] as const) : []),
+    ...(isOver ? (['warning'] as const) : []),
+    ...(isLeak || state === 'suspect' ? (['suspect'] as const) : []),
+  ];
+  return signs.length === 0 && verdict === 'inconclusive' ? null : signs;
 }

@@ -5,7 +5,7 @@ import type { Policy } from '../analysis/policy.ts';
 import { type AlarmLevel, advance, type OpenIncident, type WatchAction, type WatchState } from './hysteresis.ts';
 import { type Judged, judgeMemory } from './judge-memory.ts';
 import { memoryAsOf } from './memory-as-of.ts';
-import { baselineReadSeconds, looksUntilClosed, watchEverySeconds, watchWindowSeconds } from './pace.ts';
+import { baselineReadSeconds, watchEverySeconds, watchPace, watchWindowSeconds } from './pace.ts';
 
 /** One alarm that would have been raised. Times in epoch seconds; null: not yet, or not at all. */
 export type ReplayedAlarm = {
@@ -107,13 +107,13 @@ function lookAt(at: number, { service, memory, policy }: ReplayGiven, walk: Walk
   const seen = memoryAsOf(memory, at, watchWindowSeconds(policy));
   const current = walk.baselines.at(-1)?.baseline ?? null;
   const judged = judgeMemory({ memory: seen, baseline: current, policy, nowSeconds: at });
-  const { sign, release } = judged;
-  if (sign !== 'unknown') walk.told += 1;
+  const { signs, release } = judged;
+  if (signs !== null) walk.told += 1;
   const wasOpen = walk.open !== null;
-  const { next, action } = advance(walk.state, { atMs: at * 1000, sign, release }, walk.open, looksUntilClosed(policy));
+  const { next, action } = advance(walk.state, { atMs: at * 1000, signs, release }, walk.open, watchPace(policy));
   walk.state = next;
   follow(walk, at, judged, action);
-  if (wasOpen || action.kind !== 'none' || sign !== 'calm') return;
+  if (wasOpen || action.kind !== 'none' || signs?.length !== 0) return;
   const recent = memoryAsOf(seen, at, baselineReadSeconds(policy));
   const considered = considerBaseline({ memory: recent, policy, nowSeconds: at, current });
   if ('refused' in considered) return;
@@ -123,7 +123,7 @@ function lookAt(at: number, { service, memory, policy }: ReplayGiven, walk: Walk
 function follow(walk: Walk, at: number, judged: Judged, action: WatchAction): void {
   const last = walk.alarms.at(-1);
   const present = walk.open === null ? undefined : last;
-  if (present !== undefined && judged.sign !== 'calm' && judged.sign !== 'unknown') {
+  if (present !== undefined && judged.signs !== null && judged.signs.length > 0) {
     present.lastSeenAt = at;
     present.leakSeenAgain ||= judged.state === 'leak';
   }

@@ -3,7 +3,7 @@ import type { TriagedService } from '../triage/context.ts';
 import type { MemorySource } from '../triage/ports.ts';
 import { type AlarmLevel, advance, type OpenIncident, type WatchAction, type WatchState } from './hysteresis.ts';
 import { type Judged, judgeMemory } from './judge-memory.ts';
-import { looksUntilClosed, watchEverySeconds, watchWindowSeconds } from './pace.ts';
+import { watchEverySeconds, watchPace, watchWindowSeconds } from './pace.ts';
 import { type RecordBaselinePorts, recordBaseline } from './record-baseline.ts';
 
 export type IdentifiedIncident = OpenIncident & { id: string };
@@ -63,12 +63,12 @@ export async function watchService(
   const memory = answer.value;
   const [open, current] = await Promise.all([ports.incidents.openOf(name), ports.baselines.current(name)]);
   const judged = judgeMemory({ memory, baseline: current, policy, nowSeconds: ports.now() / 1000 });
-  const { sign, release } = judged;
-  const { next, action } = advance(before, { atMs, sign, release }, open, looksUntilClosed(policy));
+  const { signs, release } = judged;
+  const { next, action } = advance(before, { atMs, signs, release }, open, watchPace(policy));
   // First the deed, which may be repeated, then the memory of it: a crash between the two loses nothing.
   await act(action, { name, atMs, open, judged }, ports);
   await ports.states.save(name, next, before);
-  const mayRecord = open === null && action.kind === 'none' && sign === 'calm';
+  const mayRecord = open === null && action.kind === 'none' && signs?.length === 0;
   const baseline = mayRecord ? await recordBaseline(service, { memory, current }, ports, signal) : null;
   return { kind: 'looked', judged, action, baseline };
 }

@@ -5,12 +5,23 @@ import {
   type OpenIncident,
   type Sign,
   type WatchAction,
+  type WatchPace,
   type WatchState,
 } from '../../src/watch/hysteresis.ts';
 
-/** `C` critical, `L` leak, `w` warning, `.` calm, `?` unknown. */
-const SIGN: Readonly<Record<string, Sign>> = { C: 'critical', L: 'leak', w: 'warning', '.': 'calm', '?': 'unknown' };
-const UNTIL_CLOSED = 12;
+const LEAK = ['leak', 'slow-leak', 'suspect'] as const;
+/** `C` over the critical budget, `L` leak, `O` that and over the warning budget, `l` slow leak, and so on. */
+const SIGNS: Readonly<Record<string, readonly Sign[] | null>> = {
+  C: ['critical', 'warning'],
+  L: LEAK,
+  O: [...LEAK, 'warning'],
+  l: ['slow-leak', 'suspect'],
+  w: ['warning'],
+  s: ['suspect'],
+  '.': [],
+  '?': null,
+};
+const PACE: WatchPace = { critical: 2, leak: 4, 'slow-leak': 4, warning: 2, suspect: 6, calm: 6, closed: 12 };
 
 /** What changes between looks, written behind them. */
 const EVENTS = {
@@ -43,8 +54,8 @@ function watch(looks: string): string {
       world = { ...world, ...event() };
       continue;
     }
-    const look = { atMs: index, sign: SIGN[letter] ?? 'unknown', release: world.release };
-    const { next, action } = advance(state, look, world.open, UNTIL_CLOSED);
+    const look = { atMs: index, signs: SIGNS[letter] ?? null, release: world.release };
+    const { next, action } = advance(state, look, world.open, PACE);
     state = next;
     if ('level' in action) world = { ...world, open: { verdict: action.level, hasThread: true } };
     if (action.kind === 'close') world = { ...world, open: null };
@@ -65,15 +76,19 @@ describe('watching a service', () => {
     ['leaves a healthy one alone', '................', '----------------'],
     ['leaves one alone that nobody could look at', '????????????', '------------'],
     ['opens at the second critical look in a row', '.CC', '--!'],
-    ['opens at the second look that is certain of a leak', '.LL', '--o'],
-    ['is not moved by single looks', 'C.C.C.L.L.', '----------'],
-    ['opens as a warning when a suspicion lasts', 'wwwwww', '-----o'],
-    ['forgets a suspicion that ends', 'wwwww.wwwww.', '------------'],
-    ['counts worse looks for the lesser level', 'wLwCwL', '-----o'],
+    ['opens when a leak lasts', '.LLLL', '----!'],
+    ['opens as a warning when a slow leak lasts', 'llll', '---o'],
+    ['opens as a warning at the second look over the warning budget', 'ww', '-o'],
+    ['is not moved by single looks', 'C.C.C.w.L.', '----------'],
+    ['opens as a warning when a suspicion lasts', 'ssssss', '-----o'],
+    ['forgets a suspicion that ends', 'sssss.sssss.', '------------'],
+    ['counts worse looks for the lesser sign', 'sLslsL', '-----o'],
+    ['counts a leak as a slow one too', 'LlLl', '---o'],
+    ['opens over the warning budget though it leaks, and looks again when the leak lasts', 'OOOO', '-o-A'],
     ['neither counts nor forgets a look that could not tell', 'C?C', '--!'],
     ['tells the same trouble once', 'CCCCCCCCwwwwwwCC', '-!--------------'],
-    ['looks again when a warning becomes critical', 'LLLLCCCC', '-o---A--'],
-    ['does not tell when critical becomes a warning', 'CCwwwwwwwwLL', '-!----------'],
+    ['looks again when a warning becomes critical', 'llllCCCC', '---o-A--'],
+    ['does not tell when critical becomes a warning', 'CCwwwwwwwwll', '-!----------'],
     ['closes after a full healthy window', 'CC............', '-!-----------x'],
     ['waits for the whole window anew after one bad look', 'CC...........C............', '-!-----------------------x'],
     ['joins what comes back while the incident is open', 'CC......CC', '-!--------'],
@@ -83,12 +98,12 @@ describe('watching a service', () => {
     ['stays quiet when a person closed it and it goes on', 'CCxCCCC', '-!----'],
     ['stays quiet when it flickers after a person closed it', 'CCx...CC', '-!-----'],
     ['opens again after a person closed it, when it was healthy in between', 'CCx......CC', '-!-------!'],
-    ['tells when it worsened after a person closed it', 'LLxCC', '-o-!'],
+    ['tells when it worsened after a person closed it', 'wwxCC', '-o-!'],
     ['waits for the triage that a person started', 'tCCCC', '----'],
     ['stays quiet when that report tells the same', 'tCCcCCCC', '------'],
     ['looks again when that report could not tell', 'tCCiCC', '--A-'],
     ['looks again when that report told less', 'tCCmCC', '--A-'],
-    ['stays quiet about a warning that a report told', 'mLLLL', '----'],
+    ['stays quiet about a warning that a report told', 'mllll', '----'],
     ['opens one with a thread when only the command line was told', 'kCC', '-!'],
     ['opens one with a thread while only the command line is being told', 'rCC', '-!'],
     ['closes one without a thread', 'k............', '-----------x'],
@@ -100,7 +115,7 @@ describe('watching a service', () => {
   });
 
   it('never tells twice unless it worsened or the incident was closed, and never has two incidents open', () => {
-    const letters = fc.stringMatching(/^[CLw.?]{0,80}$/);
+    const letters = fc.stringMatching(/^[CLOlws.?]{0,80}$/);
     fc.assert(
       fc.property(letters, (looks) => {
         const told = watch(looks);
@@ -110,7 +125,7 @@ describe('watching a service', () => {
         expect(told).not.toMatch(/[!o][^x]*[!o]/);
         for (const close of told.matchAll(/x/g)) {
           const healthy = looks.slice(0, close.index + 1).replaceAll('?', '');
-          expect(healthy.endsWith('.'.repeat(UNTIL_CLOSED))).toBe(true);
+          expect(healthy.endsWith('.'.repeat(PACE.closed))).toBe(true);
         }
       }),
     );
