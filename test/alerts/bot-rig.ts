@@ -7,7 +7,7 @@ import { alertmanagerBody } from './senders.ts';
 
 export const CHANNEL = 'C0ONCALL';
 export const TOKEN = 'a-webhook-token';
-export const WAIT = { timeout: 40_000, interval: 50 };
+export const WAIT = { timeout: 90_000, interval: 50 };
 
 export type Rig = {
   stage: Stage;

@@ -21,7 +21,7 @@ async function freePort(): Promise<number> {
   return typeof address === 'object' && address !== null ? address.port : 0;
 }
 
-it('takes signed commands over HTTP on the port of the bot, beside its health', { timeout: 90_000 }, async () => {
+it('takes signed commands over HTTP on the port of the bot, beside its health', { timeout: 180_000 }, async () => {
   const port = await freePort();
   stage = await openStage();
   workspace = await startWorkspace({ mode: { kind: 'http', requestUrl: `http://127.0.0.1:${port}/slack/events` } });
@@ -31,7 +31,7 @@ it('takes signed commands over HTTP on the port of the bot, beside its health', 
     SLACK_SIGNING_SECRET: workspace.signingSecret,
     SLACK_API_URL: workspace.apiUrl,
   });
-  await vi.waitFor(() => expect(bot.log()).toContain('the bot is up'), { timeout: 30_000 });
+  await vi.waitFor(() => expect(bot.log()).toContain('the bot is up'), { timeout: 90_000 });
   expect((await fetch(`http://127.0.0.1:${port}/healthz`)).status).toBe(200);
   expect((await fetch(`http://127.0.0.1:${port}/readyz`)).status).toBe(200);
 

@@ -2,7 +2,7 @@ import { userInfo } from 'node:os';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { openStage, STEADY, type Stage } from '../support/stage.ts';
 
-const WAIT = { timeout: 30_000, interval: 300 };
+const WAIT = { timeout: 90_000, interval: 300 };
 
 let stage: Stage;
 

@@ -11,7 +11,7 @@ import { startRedis } from '../support/redis.ts';
 import { LEAKING, openStage, STEADY, type Stage } from '../support/stage.ts';
 
 const UNPREPARED = { PYTHONPATH: '', MEMTRIAGE_SOCKET_DIR: '' };
-const WAIT = { timeout: 20_000, interval: 50 };
+const WAIT = { timeout: 90_000, interval: 50 };
 const EXIT_OF = { healthy: 0, warning: 1, critical: 2, inconclusive: 3 } as const;
 
 /** One for each test: they run at the same time, since most of it is waiting. */

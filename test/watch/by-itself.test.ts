@@ -6,7 +6,7 @@ import { startRedis, type TestRedis } from '../support/redis.ts';
 import { LEAKING, openStage, type Role, STEADY, type Stage, shortConfig } from '../support/stage.ts';
 
 const CHANNEL = 'C0ONCALL';
-const WAIT = { timeout: 60_000, interval: 100 };
+const WAIT = { timeout: 90_000, interval: 100 };
 
 let stage: Stage;
 let redis: TestRedis;
