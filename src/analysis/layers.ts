@@ -23,6 +23,21 @@ export function toLayers(look: Look, previous: Look | null): SnapshotLayer[] {
   });
 }
 
+/**
+ * Anonymous memory at the second look and its change, where nothing splits it: what the ledger has no layer for. Bytes;
+ * null where the layers have it, or the mappings can't be read.
+ */
+export function unsplitAnonymous(
+  look: Look,
+  previous: Look | null,
+): { bytes: number; deltaBytes: number | null } | null {
+  const { mappings } = look.outside;
+  if (mappings === null || toLayers(look, null).some(({ layer }) => layer === 'python-objects')) return null;
+  const before = previous?.outside.mappings?.anonymousBytes;
+  const bytes = mappings.anonymousBytes;
+  return { bytes, deltaBytes: before === undefined ? null : bytes - before };
+}
+
 const LAYERS = ['python-objects', 'allocator', 'native', 'file', 'stacks', 'shared'] as const;
 type LayerBytes = Record<SnapshotLayer['layer'], number | null>;
 

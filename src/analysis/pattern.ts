@@ -116,7 +116,7 @@ function byWeakOwner(facts: GrowthFacts): LeakPattern | null {
 function unknown(facts: GrowthFacts): LeakPattern {
   const evidence = facts.isInside
     ? ['no container reachable from a module explains the growth']
-    : ['the inside of the process was not seen'];
+    : ['the inside of the process was not seen', ...facts.kinds];
   return found('inconclusive', 'low', evidence, facts.bystanders);
 }
 

@@ -1,4 +1,5 @@
-import { toLayers } from './layers.ts';
+import { formatBytes } from '../units.ts';
+import { toLayers, unsplitAnonymous } from './layers.ts';
 import type { CensusContainer, InsideLook, Look, ProbeRuntime, ProbeWindow } from './look.ts';
 import type { Snapshot, SnapshotContainer, SnapshotGc, SnapshotSite, SnapshotType } from './snapshot.ts';
 
@@ -45,8 +46,22 @@ export function toSnapshot(
       memoryPressureRatio: second.outside.memoryPressureRatio,
     },
     sibling: null,
-    notes: unique([...notes, ...(first?.inside?.notes ?? []), ...(second.inside?.notes ?? [])]),
+    notes: unique([
+      ...notes,
+      ...anonymousNotes(first, second),
+      ...(first?.inside?.notes ?? []),
+      ...(second.inside?.notes ?? []),
+    ]),
   };
+}
+
+/** Seen from outside, the largest part of the memory has no layer: it is told in words. */
+function anonymousNotes(first: Look | null, second: Look): string[] {
+  const anonymous = unsplitAnonymous(second, first);
+  if (anonymous === null) return [];
+  const { bytes, deltaBytes } = anonymous;
+  const change = deltaBytes === null ? '' : `, ${deltaBytes >= 0 ? '+' : ''}${formatBytes(deltaBytes)} in the look`;
+  return [`anonymous memory (Python objects, allocators and native together): ${formatBytes(bytes)}${change}.`];
 }
 
 /**

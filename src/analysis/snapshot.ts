@@ -97,7 +97,7 @@ export const Snapshot = z.object({
       ),
     })
     .nullable(),
-  /** Why parts are missing, plain sentences: "type counts: not taken, heap of 3.1 M objects is too large to stop for". */
+  /** Why parts are missing, and what else is to know of the look, plain sentences: "type counts: not taken, heap of 3.1 M objects is too large to stop for". */
   notes: z.array(z.string()),
 });
 export type Snapshot = z.infer<typeof Snapshot>;

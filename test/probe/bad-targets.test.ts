@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { lookTwice } from '../../src/adapters/transports/look-twice.ts';
+import { classifyPattern } from '../../src/analysis/pattern.ts';
 import { anyPython } from '../support/pythons.ts';
 import { startTarget, type Target } from './target.ts';
 
@@ -60,6 +61,12 @@ it('a process without a probe is seen from outside, and the note says how to loa
   if (outcome.outcome !== 'ok') throw new Error(outcome.why);
   expect(outcome.value.notes.join(' ')).toContain('memtriage probe-path');
   expect(outcome.value.rssDeltaBytes).toBeGreaterThan(0);
+  expect(outcome.value.notes.join(' ')).toMatch(
+    /anonymous memory \(Python objects, allocators and native together\): [\d.]+ MiB, \+[\d.]+ [KM]iB in the look/,
+  );
+  const { name, evidence } = classifyPattern(outcome.value, { growthBytesPerHour: null, state: 'leak' });
+  expect(name).toBe('inconclusive');
+  expect(evidence.join(' ')).toMatch(/RSS \+.* in the look: anonymous memory \+[\d.]+ [KM]iB, file .*shared/);
 });
 
 it('a target that dies between the looks is a failure that says so', async () => {

@@ -1,3 +1,4 @@
+import { formatBytes } from '../../units.ts';
 import type { MemoryState } from '../series.ts';
 import type { Snapshot, SnapshotContainer, SnapshotLayer } from '../snapshot.ts';
 import { grownBytes } from '../snapshot-diff.ts';
@@ -39,6 +40,8 @@ export type GrowthFacts = {
   /** Sentences: where the newest entries of a container were allocated, as far as a tracing window saw. */
   linesOf: (path: string) => readonly string[];
   isInside: boolean;
+  /** Sentences: which kinds of memory grew, where only the outside was seen. */
+  kinds: readonly string[];
 };
 
 /** Growth below this in one window is noise: two of glibc's heap steps of 128 KiB and a pymalloc arena of 1 MiB. */
@@ -69,7 +72,25 @@ export function growthFacts(snapshot: Snapshot, context: PatternContext): Growth
         .filter(({ container }) => container === path)
         .map(({ traceback }) => `its newest entries are allocated at ${traceback[0]}`),
     isInside: snapshot.layers.some(({ layer: name }) => name === 'python-objects') || snapshot.gc !== null,
+    kinds: grownKinds(snapshot),
   };
+}
+
+/**
+ * What grew by kind, without the inside: the mappings add up to the RSS, so what no layer names is anonymous memory.
+ * Names no culprit: Python objects, allocators and native code share it.
+ */
+function grownKinds({ layers, rssDeltaBytes }: Snapshot): string[] {
+  if (rssDeltaBytes === null || layers.length === 0 || layers.some(({ layer }) => layer === 'python-objects'))
+    return [];
+  const named = layers.reduce((sum, { deltaBytes }) => sum + (deltaBytes ?? 0), 0);
+  const kinds = layers.map(({ layer, deltaBytes }) => `${layer} ${signedBytes(deltaBytes ?? 0)}`);
+  const total = `RSS ${signedBytes(rssDeltaBytes)} in the look`;
+  return [`${total}: anonymous memory ${signedBytes(rssDeltaBytes - named)}, ${kinds.join(', ')}`];
+}
+
+function signedBytes(bytes: number): string {
+  return `${bytes > 0 ? '+' : ''}${formatBytes(bytes)}`;
 }
 
 /** A window can be blind (freed heap is refilled) or short: then the recorded rate says what to expect of it. */
