@@ -11,6 +11,9 @@ export type Target = {
   release: string | null;
 };
 
+/** Workers of one master start together and hold the same: only one that came later shows what time adds. */
+const YOUNGER_SECONDS = 60;
+
 const OUR_NAME = /^\d+\.\d+$/;
 
 /**
@@ -33,6 +36,29 @@ export function chooseTarget(
   if (found === null) return isNamed ? gone(service, instance) : noneLives(service);
   const { pid, startTicks, socketPath, release } = found;
   return ok({ pid, startTicks, socketPath, instance: found.instance, release });
+}
+
+/**
+ * Another live process of the service to compare the target with: the youngest one of
+ * another release, else the youngest that started well after the target. Null: none has a probe or fits.
+ */
+export function chooseSibling(
+  tables: ReadonlyMap<string, InstanceTable>,
+  service: string,
+  target: Pick<Target, 'instance'>,
+): Target | null {
+  const live = tables.get(service)?.live() ?? [];
+  const subject = live.find(({ instance }) => instance === target.instance);
+  if (subject === undefined) return null;
+  const others = live.filter((other) => other !== subject && other.socketPath !== null);
+  const youngestFirst = others.toSorted((a, b) => b.startedAt - a.startedAt);
+  const ofAnother = youngestFirst.find((other) => isOfAnotherRelease(other, subject));
+  const younger = youngestFirst.find((other) => other.startedAt - subject.startedAt >= YOUNGER_SECONDS);
+  return ofAnother ?? younger ?? null;
+}
+
+function isOfAnotherRelease(other: Instance, subject: Instance): boolean {
+  return other.release !== null && subject.release !== null && other.release !== subject.release;
 }
 
 function largest(live: readonly Instance[]): Instance | null {

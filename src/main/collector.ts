@@ -10,7 +10,7 @@ import { createInstanceStore } from '../adapters/redis/instance-store.ts';
 import { createSampleStore } from '../adapters/redis/sample-store.ts';
 import { withDeadline } from '../adapters/redis/with-deadline.ts';
 import type { Snapshot } from '../analysis/snapshot.ts';
-import { chooseTarget, type Target } from '../collector/choose-target.ts';
+import { chooseSibling, chooseTarget, type Target } from '../collector/choose-target.ts';
 import { createIdentifier, type Ping } from '../collector/identify.ts';
 import type { SampledService } from '../collector/instance-table.ts';
 import { createObserver, type Observer } from '../collector/observer.ts';
@@ -63,6 +63,8 @@ export type LookOptions = {
   windowSeconds: number;
   /** Where the socket of a probe goes that has to be attached first; null: it may not. */
   attachIn: string | null;
+  /** A process of the same service to compare with; null: there is none. */
+  sibling: Target | null;
   signal: AbortSignal;
 };
 
@@ -138,7 +140,8 @@ function openSnapshotWorker(options: CollectorOptions, { sampling, observer, tel
     },
     takeLook(target, service, signal) {
       const { windowSeconds = DEFAULT_WINDOW_SECONDS, attach = false, sockets = null } = services.get(service) ?? {};
-      return options.probe.lookTwice(target, { windowSeconds, attachIn: attach ? sockets : null, signal });
+      const sibling = chooseSibling(observer.tables, service, target);
+      return options.probe.lookTwice(target, { windowSeconds, attachIn: attach ? sockets : null, sibling, signal });
     },
     onError: (error) =>
       tellOnce('snapshot queue', failed('upstream', messageOf(error), 'Check REDIS_URL and that Redis runs')),

@@ -24,10 +24,11 @@ export const probeAccess: CollectorOptions['probe'] = {
     if (identity.outcome !== 'ok') return identity;
     return ok({ release: identity.value.release, python: identity.value.python });
   },
-  async lookTwice(target, { windowSeconds, attachIn, signal }) {
+  async lookTwice(target, { windowSeconds, attachIn, sibling, signal }) {
     const { socketPath, notes } = await reach(target, attachIn, signal);
     const outcome = await lookTwice(target, {
       transport: socketPath === null ? null : unixSocketTransport(socketPath),
+      sibling: toSibling(sibling),
       lookOutside: (process) => lookFromOutside(process),
       windowSeconds,
       signal,
@@ -36,6 +37,11 @@ export const probeAccess: CollectorOptions['probe'] = {
     return ok({ ...outcome.value, notes: [...notes, ...outcome.value.notes] });
   },
 };
+
+function toSibling(target: Target | null) {
+  if (target === null || target.socketPath === null) return null;
+  return { target, transport: unixSocketTransport(target.socketPath) };
+}
 
 type Reached = { socketPath: string | null; notes: readonly string[] };
 

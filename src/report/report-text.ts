@@ -30,6 +30,7 @@ export function renderReportText(report: Report): string {
     ...(culprit === null ? [] : list('Inside the process', [culprit, ...siteLines(snapshot)])),
     ...(pattern === null ? [] : patternLines(pattern)),
     ...(snapshot === null ? [] : layerLines(snapshot)),
+    ...siblingLines(snapshot?.sibling ?? null),
     ...list('What would change this', recommendation.wouldChange),
     ...list(
       'Checks',
@@ -41,7 +42,7 @@ export function renderReportText(report: Report): string {
         ({ step, outcome, seconds, note }) => `${step} ${outcome} (${formatDuration(seconds)}): ${note}`,
       ),
     ),
-    ...list('Not measured', snapshot?.notes ?? []),
+    ...list('Notes', snapshot?.notes ?? []),
   ];
   return `${lines.map(printable).join('\n')}\n`;
 }
@@ -73,6 +74,25 @@ function layerLines({ layers, windowSeconds }: Snapshot): string[] {
     return `${layer} ${formatBytes(bytes)}${change}`;
   });
   return list(`Layers of the RSS, with the change in ${formatDuration(windowSeconds)}`, rows);
+}
+
+/** What this process holds more of than another one of the service. */
+function siblingLines(sibling: Snapshot['sibling']): string[] {
+  if (sibling === null) return [];
+  const { instance, release, containersDiff, typesDiff } = sibling;
+  const containers = containersDiff
+    .slice(0, SHOWN)
+    .map(({ path, length, lengthDiff }) => `${path}: ${length} entries, ${signed(lengthDiff)}`);
+  const types = typesDiff
+    .slice(0, SHOWN)
+    .map(({ type, count, countDiff }) => `${type}: ${count}, ${signed(countDiff)}`);
+  const rows = [...containers, ...types];
+  const title = `Compared with ${instance}${release === null ? '' : ` of release ${release}`} at the same moment`;
+  return list(title, rows.length === 0 ? ['no container or type differs by much'] : rows);
+}
+
+function signed(difference: number | null): string {
+  return difference === null ? 'change not measured' : `${difference > 0 ? '+' : ''}${difference}`;
 }
 
 /** Keeps line breaks out of lines and escape sequences out of the terminal. */

@@ -161,21 +161,19 @@ function processPart({ process, notes }: Snapshot): Part {
             ? []
             : [`memory pressure ${percent(process.memoryPressureRatio)} of the last 10 s`]),
         ];
-  const missing = notes.map((note) => `not measured: ${escapeMrkdwn(note)}`);
-  return { title: 'Process', lines: [...(figures.length === 0 ? [] : [figures.join(', ')]), ...missing] };
+  const told = notes.map((note) => `note: ${escapeMrkdwn(note)}`);
+  return { title: 'Process', lines: [...(figures.length === 0 ? [] : [figures.join(', ')]), ...told] };
 }
 
 function siblingPart({ sibling }: Snapshot): Part {
   if (sibling === null) return { title: 'Sibling', lines: [] };
   const release = sibling.release === null ? '' : `, release ${sibling.release}`;
+  const containers = sibling.containersDiff.map(({ path, lengthDiff }) => [path, lengthDiff, ' entries'] as const);
+  const types = sibling.typesDiff.map(({ type, countDiff }) => [type, countDiff, ''] as const);
+  const lines = [...containers.slice(0, TOP), ...types.slice(0, TOP)];
   return {
-    title: `Compared with ${escapeMrkdwn(sibling.instance, 80)}${escapeMrkdwn(release, 60)}`,
-    lines: [
-      ...sibling.containersDiff
-        .slice(0, TOP)
-        .map(({ path, lengthDiff }) => `${code(path, 200)} ${difference(lengthDiff)} entries`),
-      ...sibling.typesDiff.slice(0, TOP).map(({ type, countDiff }) => `${code(type, 200)} ${difference(countDiff)}`),
-    ],
+    title: `Compared with ${escapeMrkdwn(sibling.instance, 80)}${escapeMrkdwn(release, 60)}, at the same moment`,
+    lines: lines.map(([name, diff, unit]) => `${code(name, 200)} ${difference(diff)}${unit}`),
   };
 }
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { createInstanceStore } from '../../src/adapters/redis/instance-store.ts';
 import type { SampleStore } from '../../src/adapters/redis/sample-store.ts';
-import { chooseTarget } from '../../src/collector/choose-target.ts';
+import { chooseSibling, chooseTarget } from '../../src/collector/choose-target.ts';
 import { classifyEnd } from '../../src/collector/end-reason.ts';
 import { createIdentifier } from '../../src/collector/identify.ts';
 import type { Instance } from '../../src/collector/instance.ts';
@@ -58,6 +58,36 @@ describe('the target of a snapshot', () => {
     expect(chooseTarget(new Map([['checkout', aTable([])]]), 'checkout', null)).toMatchObject({
       outcome: 'inconclusive',
     });
+  });
+});
+
+describe('the sibling that a target is compared with', () => {
+  const one = (instance: string, release: string | null, startedAt: number, socketPath: string | null = '/s') => ({
+    ...anInstance(instance, 5),
+    release,
+    startedAt,
+    socketPath,
+  });
+  const target = one('1.1', 'v2', 1000);
+  //  others                                             chosen
+  test.each([
+    [[], null],
+    [[one('2.2', 'v1', 500)], '2.2'],
+    [[one('2.2', 'v1', 500), one('3.3', 'v1', 700)], '3.3'],
+    [[one('2.2', 'v1', 500), one('3.3', 'v2', 5000)], '2.2'],
+    [[one('2.2', 'v2', 1001)], null],
+    [[one('2.2', 'v2', 500)], null],
+    [[one('2.2', 'v2', 2000), one('3.3', 'v2', 3000)], '3.3'],
+    [[one('2.2', null, 500)], null],
+    [[one('2.2', null, 2000)], '2.2'],
+    [[one('2.2', 'v1', 500, null)], null],
+  ])('of %j it is %s', (others, chosen) => {
+    const tables = new Map([['checkout', aTable([target, ...others])]]);
+    expect(chooseSibling(tables, 'checkout', target)?.instance ?? null).toBe(chosen);
+  });
+
+  test('is none for a target that is not in the table', () => {
+    expect(chooseSibling(new Map([['checkout', aTable([target])]]), 'checkout', { instance: '9.9' })).toBeNull();
   });
 });
 

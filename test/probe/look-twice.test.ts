@@ -32,6 +32,25 @@ afterEach(async () => {
   await Promise.all(targets.splice(0).map((target) => target.end()));
 });
 
+it('a sibling of the service is looked into at the same time, and the difference names what one of them holds', async () => {
+  const python = pythons.at(-1)?.path ?? '';
+  const [sick, healthy] = await Promise.all([start(python, 'retry_queue.py'), start(python, 'sleeps.py')]);
+  const { target: subject, context } = await sick.lookTarget();
+  const { target, context: beside } = await healthy.lookTarget();
+  if (beside.transport === null) throw new Error('no probe');
+  const sibling = { target: { ...target, release: 'v1' }, transport: beside.transport };
+  const outcome = await lookTwice(subject, { ...context, sibling, traceWindow: null });
+  if (outcome.outcome !== 'ok') throw new Error(outcome.why);
+  expect(outcome.value.sibling).toMatchObject({ instance: target.instance, release: 'v1' });
+  expect(outcome.value.sibling?.containersDiff[0]).toMatchObject({ path: 'app.retries.QUEUE', type: 'list' });
+  expect(outcome.value.sibling?.containersDiff[0]?.lengthDiff).toBeGreaterThan(32);
+  await healthy.end();
+  const alone = await lookTwice(subject, { ...context, sibling, traceWindow: null, windowSeconds: 0.1 });
+  if (alone.outcome !== 'ok') throw new Error(alone.why);
+  expect(alone.value.sibling).toBeNull();
+  expect(alone.value.notes.join()).toContain(`sibling ${target.instance}: not compared`);
+});
+
 describe.each(SUPPORTED)('two looks into CPython %s', (minor) => {
   const python = pythons.find(({ version }) => version.startsWith(`${minor}.`));
 

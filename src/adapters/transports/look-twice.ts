@@ -1,5 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { InsideLook, Look, OutsideLook } from '../../analysis/look.ts';
+import { toSiblingDiff } from '../../analysis/sibling-diff.ts';
 import type { Snapshot } from '../../analysis/snapshot.ts';
 import { grownBytes, toSnapshot, withSites } from '../../analysis/snapshot-diff.ts';
 import { inconclusive, type Outcome, ok } from '../../errors.ts';
@@ -19,6 +20,8 @@ export type LookContext = {
   transport: Transport | null;
   /** T0 of the process: what `/proc` tells. A Failure when it has ended. */
   lookOutside: (target: LookTarget) => Promise<Outcome<OutsideLook>>;
+  /** Another instance of the service, looked into at the moment of the second look; its probe is asked only. */
+  sibling?: { target: LookTarget; transport: Transport } | null;
   /** Between the looks. */
   windowSeconds: number;
   signal: AbortSignal;
@@ -39,11 +42,30 @@ export async function lookTwice(target: LookTarget, context: LookContext): Promi
   } catch {
     return inconclusive('us', 'the look was stopped before it ended', 'ask again');
   }
-  const second = await look(target, context, first.value.look.inside);
+  const [second, beside] = await Promise.all([look(target, context, first.value.look.inside), lookBeside(context)]);
   if (second.outcome !== 'ok') return second;
   const notes = [...first.value.notes, ...second.value.notes];
   const snapshot = toSnapshot(target, first.value.look, second.value.look, notes);
-  return ok(await traceGrowth(snapshot, second.value.look.inside, context));
+  const compared = withSibling(snapshot, second.value.look.inside, beside, context);
+  return ok(await traceGrowth(compared, second.value.look.inside, context));
+}
+
+async function lookBeside({ sibling, signal }: LookContext): Promise<Outcome<InsideLook> | null> {
+  return sibling == null ? null : await lookInside(sibling.transport, sibling.target, null, signal);
+}
+
+function withSibling(
+  snapshot: Snapshot,
+  inside: InsideLook | null,
+  beside: Outcome<InsideLook> | null,
+  { sibling }: LookContext,
+): Snapshot {
+  if (sibling == null || beside === null || inside === null) return snapshot;
+  if (beside.outcome === 'ok') return { ...snapshot, sibling: toSiblingDiff(sibling.target, inside, beside.value) };
+  return {
+    ...snapshot,
+    notes: [...snapshot.notes, `sibling ${sibling.target.instance}: not compared, ${beside.why}.`],
+  };
 }
 
 /** Growth of less than this in one window is not worth slowing a service down for. */
