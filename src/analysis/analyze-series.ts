@@ -1,14 +1,17 @@
+import { blindBelow } from './blind.ts';
+import { burnOf } from './burn.ts';
 import { type DeployFinding, judgeDeploy } from './deploy.ts';
 import { healthyProfile, isFilling, overBaseline } from './level.ts';
 import { onsetOf } from './onset.ts';
 import { fitPod, type PodFit, worstPod } from './pods.ts';
 import { returnsInQuiet } from './quiet.ts';
 import { renderReasons, type Told } from './reasons.ts';
-import type { Interval, MemoryState, SeriesAnalysis, SeriesCase, Verdict } from './series.ts';
+import type { Burn, Interval, MemoryState, SeriesAnalysis, SeriesCase } from './series.ts';
 import type { AnalysisSettings } from './settings.ts';
 import { sloStateOf } from './slo.ts';
 import { timeToLimit } from './time-to-limit.ts';
-import { cleanTraffic } from './traffic.ts';
+import { cleanTraffic, type Traffic } from './traffic.ts';
+import { verdictOf } from './verdict.ts';
 import { renderWouldChange } from './would-change.ts';
 
 /**
@@ -25,6 +28,8 @@ export function analyzeSeries(seriesCase: SeriesCase, settings: AnalysisSettings
   const { pod, probability } = worst;
   const deploy = judgeDeploy(worst, seriesCase, settings);
   const state = stateOf(pod, probability, seriesCase, settings);
+  const isGrowing = state === 'leak' || state === 'suspect';
+  const onsetAt = isGrowing ? onset(pod, deploy) : null;
   const told: Told = {
     seriesCase,
     settings,
@@ -32,10 +37,12 @@ export function analyzeSeries(seriesCase: SeriesCase, settings: AnalysisSettings
     pods: pods.map((each) => podVerdict(each, pods.length, seriesCase, settings)),
     state,
     probability,
-    onsetAt: state === 'leak' || state === 'suspect' ? onset(pod, deploy) : null,
+    onsetAt,
     deploy,
-    timeToLimit: state === 'leak' || state === 'suspect' ? earliestLimit(pods, pod, seriesCase) : null,
+    timeToLimit: isGrowing ? earliestLimit(pods, pod, seriesCase) : null,
     sloState,
+    burn: state === 'leak' ? burn(pod, onsetAt, seriesCase, traffic, settings) : null,
+    blind: blindBelow(pod, state, seriesCase.now),
     overBaselineRatio: overBaseline(pod, seriesCase),
     returnsInQuiet: returnsInQuiet(pod.current, traffic, settings),
   };
@@ -46,7 +53,7 @@ function toAnalysis(told: Told): SeriesAnalysis {
   const { worst, state, deploy, onsetAt } = told;
   const { fit } = worst;
   return {
-    verdict: verdictOf(told),
+    verdict: verdictOf({ ...told, isLimitSoon: isLimitSoon(told) }),
     state,
     leaking: leakingOf(state),
     probability: told.probability,
@@ -67,10 +74,15 @@ function toAnalysis(told: Told): SeriesAnalysis {
     deploy: deploy === null ? null : { isChangePoint: deploy.isChangePoint, rollback: deploy.rollback },
     returnsInQuiet: told.returnsInQuiet,
     sloState: told.sloState,
+    burn: told.burn,
     overBaselineRatio: told.overBaselineRatio,
     reasons: renderReasons(told),
     wouldChange: renderWouldChange(told),
   };
+}
+
+function isLimitSoon({ timeToLimit: limit, settings }: Told): boolean {
+  return limit !== null && limit.low < settings.reactionSeconds;
 }
 
 function nothingSeen(sloState: SeriesAnalysis['sloState']): SeriesAnalysis {
@@ -87,6 +99,7 @@ function nothingSeen(sloState: SeriesAnalysis['sloState']): SeriesAnalysis {
     deploy: null,
     returnsInQuiet: null,
     sloState,
+    burn: null,
     overBaselineRatio: null,
     reasons: ['No instance was recorded'],
     wouldChange: ['Samples of at least one instance are needed'],
@@ -142,15 +155,15 @@ function earliestLimit(pods: readonly PodFit[], worst: PodFit, { limitBytes, now
   return earliest;
 }
 
-/** The worse of the SLO's state and the leak's. A leak within the allowed growth is a warning, else it pages. */
-function verdictOf({ state, sloState, seriesCase, settings, worst, timeToLimit: limit }: Told): Verdict {
-  if (sloState === 'critical') return 'critical';
-  if (state === 'leak' && worst.fit !== null) {
-    const budget = seriesCase.sloBaselineBytes ?? worst.fit.levelBytes;
-    const allowed = Math.min(settings.policy.growth.perHourRatio, settings.policy.growth.perDayRatio / 24) * budget;
-    const isSoon = limit !== null && limit.low < settings.reactionSeconds;
-    return worst.fit.bytesPerHour.low > allowed || isSoon ? 'critical' : 'warning';
-  }
-  if (sloState === 'warning' || state === 'suspect') return 'warning';
-  return state === 'inconclusive' ? 'inconclusive' : 'healthy';
+/** Growth budgets are ratios of the baseline; without one, of the level itself. */
+function burn(
+  { fit }: PodFit,
+  onsetAt: number | null,
+  { sloBaselineBytes, now }: SeriesCase,
+  traffic: Traffic | null,
+  settings: AnalysisSettings,
+): Burn | null {
+  if (fit === null || onsetAt === null) return null;
+  const budgetBytes = sloBaselineBytes !== null && sloBaselineBytes > 0 ? sloBaselineBytes : fit.levelBytes;
+  return burnOf(fit, { budgetBytes, onsetAt, now, traffic }, settings);
 }

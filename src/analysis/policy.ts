@@ -28,3 +28,32 @@ export const LONG_TO_SHORT_WINDOW = 12;
 export function baselineWindowSeconds(policy: Policy): number {
   return policy.warning.forSeconds * LONG_TO_SHORT_WINDOW;
 }
+
+/** One pair of windows of the allowed growth. `ratio` of the baseline is allowed in `perHours`. */
+export type BurnWindow = {
+  budget: 'hour' | 'day';
+  ratio: number;
+  perHours: number;
+  longSeconds: number;
+  shortSeconds: number;
+  /** Burnt for so long that somebody must be called; the other pairs are for working hours. */
+  isSustained: boolean;
+};
+
+/**
+ * The pairs of the SRE workbook (sre.google/workbook/alerting-on-slos, "multiwindow, multi-burn-rate alerts"): 6 h and
+ * 30 min, 1 h and 5 min for the hourly budget, 1 d and 2 h (a ticket there too) for the daily one, with the default
+ * `warning.for` of 30 min, and in proportion to it. Its factors of 14.4, 6 and 3 are shares of a 30-day error budget:
+ * allowed growth is a rate already, so a pair burns from 1 on. In order of what is told first.
+ */
+export function burnWindows(policy: Policy): readonly BurnWindow[] {
+  const unit = policy.warning.forSeconds;
+  const hour = { budget: 'hour', ratio: policy.growth.perHourRatio, perHours: 1 } as const;
+  const day = { budget: 'day', ratio: policy.growth.perDayRatio, perHours: 24 } as const;
+  const pair = (longSeconds: number) => ({ longSeconds, shortSeconds: longSeconds / LONG_TO_SHORT_WINDOW });
+  return [
+    { ...hour, ...pair(12 * unit), isSustained: true },
+    { ...hour, ...pair(2 * unit), isSustained: false },
+    { ...day, ...pair(48 * unit), isSustained: false },
+  ];
+}

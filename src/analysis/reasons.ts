@@ -1,5 +1,6 @@
 import { formatBytes, formatDuration, formatRate, formatRatio } from '../units.ts';
 import type { Atom } from './atoms.ts';
+import type { Blind } from './blind.ts';
 import type { DeployFinding } from './deploy.ts';
 import type { Model } from './fit.ts';
 import type { GrowthFit } from './growth.ts';
@@ -19,6 +20,8 @@ export type Told = {
   deploy: DeployFinding | null;
   timeToLimit: SeriesAnalysis['timeToLimitSeconds'];
   sloState: SeriesAnalysis['sloState'];
+  burn: SeriesAnalysis['burn'];
+  blind: Blind | null;
   overBaselineRatio: number | null;
   returnsInQuiet: boolean | null;
 };
@@ -30,8 +33,10 @@ export function renderReasons(told: Told): string[] {
     podsLine(told),
     deployLine(told),
     limitLine(told),
+    burnLine(told),
     sloLine(told),
     quietLine(told),
+    blindLine(told),
     modelLine(told),
   ].filter((line) => line !== null);
 }
@@ -107,6 +112,14 @@ function limitLine({ timeToLimit, seriesCase }: Told): string | null {
   return `Reaches the limit of ${formatBytes(seriesCase.limitBytes)} in ${formatDuration(estimate)} (95 %: ${formatDuration(low)} to ${formatDuration(high)})`;
 }
 
+/** "At least": by the lower end of the interval. */
+function burnLine({ burn }: Told): string | null {
+  if (burn === null) return null;
+  const windows = `${formatDuration(burn.longSeconds)} and ${formatDuration(burn.shortSeconds)}`;
+  const times = burn.rate < 9.95 ? burn.rate.toFixed(1) : burn.rate.toFixed(0);
+  return `Burns its ${burn.budget === 'hour' ? 'hourly' : 'daily'} growth budget at least ${times}x over ${windows}`;
+}
+
 function sloLine({ sloState, overBaselineRatio, settings }: Told): string | null {
   const over = overBaselineRatio === null ? null : `${formatRatio(overBaselineRatio)} against the healthy level`;
   if (sloState === null || sloState === 'ok') return over === null ? null : `Level is ${over}`;
@@ -120,6 +133,11 @@ function quietLine({ returnsInQuiet }: Told): string | null {
   return returnsInQuiet
     ? 'In quiet periods memory returns to the level of the first one'
     : 'In quiet periods memory no longer returns to the level of the first one';
+}
+
+function blindLine({ blind }: Told): string | null {
+  if (blind === null) return null;
+  return `RSS can't see growth below the peak of ${formatBytes(blind.peakBytes)} of ${formatDuration(blind.agoSeconds)} ago: the process may reuse what it freed`;
 }
 
 function modelLine({ worst }: Told): string | null {

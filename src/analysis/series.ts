@@ -39,6 +39,17 @@ export type Verdict = 'healthy' | 'warning' | 'critical' | 'inconclusive';
  */
 export type MemoryState = 'healthy' | 'filling' | 'suspect' | 'leak' | 'inconclusive';
 
+/** Growth over what the policy allows, in a pair of windows; `rate` 2 = twice as much as allowed in the long one. */
+export type Burn = {
+  /** Allowed growth an hour, or a day. */
+  budget: 'hour' | 'day';
+  longSeconds: number;
+  shortSeconds: number;
+  rate: number;
+  /** Over the longest window of the hourly budget: what pages. */
+  isSustained: boolean;
+};
+
 /** Findings of one case. What can't be told is null, never 0. */
 export type SeriesAnalysis = {
   verdict: Verdict;
@@ -55,6 +66,8 @@ export type SeriesAnalysis = {
   deploy: { isChangePoint: boolean | null; rollback: 'yes' | 'no' | 'need-more-evidence' } | null;
   returnsInQuiet: boolean | null;
   sloState: 'ok' | 'warning' | 'critical' | null;
+  /** A leak that grows by more than the policy allows; null: no leak for certain, or within the budget. */
+  burn: Burn | null;
   /** Present level of the worst pod over the baseline target, 0.42 = 42 % above; null without a baseline. */
   overBaselineRatio: number | null;
   /** What was seen, plain sentences. First one: the finding that decides. */

@@ -1,16 +1,16 @@
-import { formatDuration } from '../units.ts';
+import { formatBytes, formatDuration } from '../units.ts';
 import { quantile } from './quantiles.ts';
 import type { Told } from './reasons.ts';
 import { cleanTraffic, trafficAt } from './traffic.ts';
 
 /** Traffic that rose by this share over the window can be the whole reason of growth. */
 const TRAFFIC_ROSE = 0.2;
-/** A peak this far above the present level leaves freed heap behind that can hide a leak from RSS. */
-const BURST = 0.1;
 
 /** What else it could be, and which data would decide. */
 export function renderWouldChange(told: Told): string[] {
-  return [tooShort(told), trafficRises(told), daily(told), fills(told), blind(told)].filter((line) => line !== null);
+  return [tooShort(told), trafficRises(told), daily(told), fills(told), blindLine(told)].filter(
+    (line) => line !== null,
+  );
 }
 
 function tooShort({ state, deploy, settings, worst }: Told): string | null {
@@ -54,12 +54,7 @@ function fills({ state, seriesCase }: Told): string | null {
   return 'No healthy release is known to compare with: a very large cache that is still filling grows alike';
 }
 
-/** RSS is blind after a burst: glibc serves the leak from freed heap (measured: no growth for 5 h at 4.2 MB/h). */
-function blind({ state, worst }: Told): string | null {
-  if (state !== 'healthy' || worst.fit === null || worst.presentBytes === null) return null;
-  const { lives } = worst.fit;
-  const peak = lives.at(-1)?.samples.reduce((most, [, bytes]) => Math.max(most, bytes), 0) ?? 0;
-  const hasPlateau = worst.fit.models.some(({ first, weight }) => first !== null && weight > 0.05);
-  if (!hasPlateau || peak < (1 + BURST) * worst.presentBytes) return null;
-  return 'Freed memory of an earlier peak can hide a leak from RSS: a snapshot tells';
+function blindLine({ blind }: Told): string | null {
+  if (blind === null) return null;
+  return `A leak that refills memory freed after the peak shows only once RSS exceeds ${formatBytes(blind.peakBytes)}: take a snapshot to see inside`;
 }
