@@ -35,11 +35,14 @@ const COLLINEAR = 1e-5;
 
 type Candidate = { whitened: Whitened; i: number; j: number; a: number; b: number; squares: number; bic: number };
 
+/** Models that share the weight 1, and the BIC of all of them together: averages of the same points can be averaged. */
+export type Average = { models: Model[]; bic: number };
+
 /**
  * Fits every shape and pair of shapes at every autocorrelation to `y` (bytes by level) and weighs them by
  * exp(-BIC / 2), BIC = n log s2 + squares / s2 + sum log v + k log n, with s2 never below the noise floor.
  */
-export function fitModels(design: Design, gaps: Float64Array, y: Float64Array): Model[] {
+export function fitModels(design: Design, gaps: Float64Array, y: Float64Array): Average {
   const kept: Candidate[] = [];
   let best = Number.POSITIVE_INFINITY;
   for (const whitened of design.whitened) {
@@ -51,7 +54,21 @@ export function fitModels(design: Design, gaps: Float64Array, y: Float64Array): 
   }
   const near = kept.filter(({ bic }) => bic <= best + BIC_WINDOW);
   const total = near.reduce((sum, { bic }) => sum + Math.exp((best - bic) / 2), 0);
-  return near.map((candidate) => toModel(design, candidate, Math.exp((best - candidate.bic) / 2) / total));
+  return {
+    models: near.map((candidate) => toModel(design, candidate, Math.exp((best - candidate.bic) / 2) / total)),
+    // The nuisance columns are in every model: they count only against an average without them.
+    bic: best - 2 * Math.log(total) + design.nuisances * Math.log(design.size),
+  };
+}
+
+/** Two averages of the same points as one. */
+export function mergeAverages(a: Average, b: Average): Average {
+  const odds = Math.exp((a.bic - b.bic) / 2);
+  const share = odds === Number.POSITIVE_INFINITY ? 1 : odds / (1 + odds);
+  const weigh = (models: readonly Model[], by: number) =>
+    models.map((model) => ({ ...model, weight: model.weight * by }));
+  const models = [...weigh(a.models, 1 - share), ...weigh(b.models, share)].filter(({ weight }) => weight > 0);
+  return { models, bic: Math.min(a.bic, b.bic) };
 }
 
 function candidatesAt(design: Design, whitened: Whitened, target: Float64Array, bestSoFar: number): Candidate[] {

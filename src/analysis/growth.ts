@@ -1,9 +1,9 @@
 import { atomsFor } from './atoms.ts';
 import { type AgeSpan, ageSpan, levelOf, type Points, toBins, toPoints, toTroughs } from './envelope.ts';
-import { fitModels, type Model } from './fit.ts';
+import { type Average, fitModels, type Model, mergeAverages } from './fit.ts';
 import type { Life } from './lives.ts';
 import { probabilityAbove, rateInterval, slopeUncertainty } from './mixture.ts';
-import { findNuisance } from './nuisance.ts';
+import { dailyCycle, findNuisance } from './nuisance.ts';
 import type { Interval } from './series.ts';
 import type { AnalysisSettings } from './settings.ts';
 import type { Traffic } from './traffic.ts';
@@ -38,13 +38,18 @@ export function fitGrowth(all: readonly Life[], traffic: Traffic | null, setting
   if (samples < settings.fewestSamples) return null;
   const span = ageSpan(lives);
   if (!(span.seconds > 0)) return null;
-  let best: { points: Points; models: Model[]; uncertainty: number } | null = null;
+  let best: { points: Points; average: Average; uncertainty: number } | null = null;
   for (const points of candidateSeries(lives, span, samples)) {
-    const models = fitPoints(points, traffic, span);
-    const uncertainty = slopeUncertainty(models);
-    if (best === null || uncertainty < CLEARLY_BETTER * best.uncertainty) best = { points, models, uncertainty };
+    const average = fitPoints(points, traffic, span);
+    const uncertainty = slopeUncertainty(average.models);
+    if (best === null || uncertainty < CLEARLY_BETTER * best.uncertainty) best = { points, average, uncertainty };
   }
-  return best === null ? null : toGrowthFit(best.points, best.models, { lives, samples, span, settings });
+  if (best === null) return null;
+  const given = { lives, samples, span, settings };
+  const found = toGrowthFit(best.points, best.average.models, given);
+  if (traffic !== null || found.probability <= settings.unclearProbability) return found;
+  const averaged = withDailyCycle(best.points, best.average, span);
+  return averaged === null ? found : toGrowthFit(best.points, averaged.models, given);
 }
 
 function candidateSeries(lives: readonly Life[], span: AgeSpan, samples: number): Points[] {
@@ -62,7 +67,7 @@ function candidateSeries(lives: readonly Life[], span: AgeSpan, samples: number)
   return series;
 }
 
-function fitPoints(points: Points, traffic: Traffic | null, span: AgeSpan): Model[] {
+function fitPoints(points: Points, traffic: Traffic | null, span: AgeSpan): Average {
   const level = levelOf(points);
   const y = points.bytes.map((bytes) => bytes / level);
   const nuisance = findNuisance(points, y, traffic, span.seconds);
@@ -82,6 +87,18 @@ function fitPoints(points: Points, traffic: Traffic | null, span: AgeSpan): Mode
     cumulative === null ? null : pick(cumulative),
   );
   return fitModels(design, kept.gaps, pick(y));
+}
+
+/**
+ * Where traffic is not known and a window is shorter than a cycle of a day, growth may be the morning: the same
+ * shapes over such a cycle stand beside those over none, and the likelihood decides. Null where it can't be one.
+ */
+function withDailyCycle(points: Points, without: Average, span: AgeSpan): Average | null {
+  const cycle = dailyCycle(points, span.seconds);
+  if (cycle === null) return null;
+  const level = levelOf(points);
+  const y = points.bytes.map((bytes) => bytes / level);
+  return mergeAverages(without, fitModels(toDesign(points, atomsFor(false), cycle, null), points.gaps, y));
 }
 
 /** Distances to the point before, when some points are left out. */
@@ -107,8 +124,11 @@ function toGrowthFit(
 ): GrowthFit {
   const { lives, samples, span, settings } = given;
   const hours = span.seconds / 3600;
-  const threshold =
-    Math.max(settings.leakRatioPerHour * hours, settings.leakRatioPerLife) / Math.sqrt(countOfLives(points));
+  const { leakRatioPerHour, leakRatioPerLife, leakRatioPerYoungLife, youngSeconds, mostPooledLives } = settings;
+  const youth = Math.max(0, 1 - span.seconds / youngSeconds);
+  const perLife = leakRatioPerLife + youth * (leakRatioPerYoungLife - leakRatioPerLife);
+  const pooled = Math.min(mostPooledLives, countOfLives(points));
+  const threshold = Math.max(leakRatioPerHour * hours, perLife) / Math.sqrt(pooled);
   const probability = probabilityAbove(models, threshold);
   const level = levelOf(points);
   const rate = rateInterval(models, probability > 0.5 ? threshold : null);

@@ -15,6 +15,10 @@ const MOST_LEFT_OUT = 0.3;
 /** A daily column needs more than a day to be told from a trend; the half-day one nearly two. */
 const DAILY_FROM_SECONDS = 30 * 3600;
 const HALF_DAILY_FROM_SECONDS = 46 * 3600;
+/** Half a cycle may only rise: nothing but its end tells it from a leak that began later, or slows down. */
+const HALF_CYCLE_SECONDS = 12 * 3600;
+/** What only rises is no cycle: a fall of this share of the range must have been seen. */
+const CYCLE_FALLS = 0.25;
 /** Two levels count as phases of work when they leave less than this share of the variance. */
 const PHASE_LEAVES = 0.12;
 const FEWEST_PHASE_RUNS = 3;
@@ -39,6 +43,25 @@ function trafficNuisance(points: Points, traffic: Traffic, spanSeconds: number):
   const left = keep.filter((kept) => !kept).length;
   const usesKeep = left > 0 && left <= MOST_LEFT_OUT * keep.length;
   return { columns: [rate], keep: usesKeep ? keep : null, cumulativeTraffic: cumulative };
+}
+
+/**
+ * Cosine and sine of a day where growth may be half of such a cycle: half a day and more was seen, less than a column
+ * by default needs, and memory has fallen too. Else null.
+ */
+export function dailyCycle(points: Points, spanSeconds: number): Float64Array[] | null {
+  if (spanSeconds < HALF_CYCLE_SECONDS || spanSeconds >= DAILY_FROM_SECONDS) return null;
+  return hasFallen(points.bytes) ? harmonics(points, spanSeconds) : null;
+}
+
+function hasFallen(bytes: Float64Array): boolean {
+  let high = 0;
+  let fall = 0;
+  for (const value of bytes) {
+    high = Math.max(high, value);
+    fall = Math.max(fall, high - value);
+  }
+  return fall >= CYCLE_FALLS * (high - Math.min(...bytes));
 }
 
 function harmonics(points: Points, spanSeconds: number): Float64Array[] {

@@ -29,6 +29,12 @@ export type AnalysisSettings = {
   leakRatioPerHour: number;
   /** Growth that counts over a whole life: below 2 % a line can't be told from allocator noise. */
   leakRatioPerLife: number;
+  /** The same of a life that has only begun: creep with the logarithm of age is fastest then. Falls to the above. */
+  leakRatioPerYoungLife: number;
+  /** Until this age. */
+  youngSeconds: number;
+  /** The threshold of pooled lives shrinks by the root of their number, up to this one: they are alike, not independent. */
+  mostPooledLives: number;
   /** New growth this much faster than the old release's, with disjoint intervals, began with the deploy: 1 / 0.7. */
   growthFactorOfDeploy: number;
   /** A level this much above the old release's is a reason to roll back by itself: the critical budget. */
@@ -60,6 +66,9 @@ export function settingsFrom(policy: Policy): AnalysisSettings {
     oldReleaseLeakProbability: 0.9,
     leakRatioPerHour: 0.0015,
     leakRatioPerLife: 0.02,
+    leakRatioPerYoungLife: 0.04,
+    youngSeconds: policy.warmUpSeconds * 16,
+    mostPooledLives: 4,
     growthFactorOfDeploy: 1 / 0.7,
     levelRatioOfRollback: policy.critical.overRatio,
     levelRatioOfChange: 0.025,
