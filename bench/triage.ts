@@ -4,6 +4,7 @@
  * From the command to the first figures in the thread, the memory of an idle bot, and many triages at once.
  */
 import { readFileSync } from 'node:fs';
+import { cpus, loadavg } from 'node:os';
 import { setTimeout } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { REDIS_PREFIX } from '../src/adapters/redis/connection.ts';
@@ -53,7 +54,7 @@ try {
   await beat(client, REDIS_PREFIX, 'local', 'bench');
   const bot = await startBot();
   tellIdle(bot);
-  await benchFirstFigures();
+  await benchFirstFigures(bot);
   await benchManyAtOnce(bot);
 } finally {
   await stage.close();
@@ -115,7 +116,8 @@ function tellIdle(bot: Role): void {
 }
 
 /** From the command to the first message or edit that shows a measured RSS, `--no-snapshot`, one run after the other. */
-async function benchFirstFigures(): Promise<void> {
+async function benchFirstFigures(bot: Role): Promise<void> {
+  const cpuBefore = cpuSeconds(bot);
   const figures: number[] = [];
   const reports: number[] = [];
   for (let run = 0; run < runs; run += 1) {
@@ -133,7 +135,7 @@ async function benchFirstFigures(): Promise<void> {
   console.log(
     [
       `command to first figures in the thread, ${runs} runs over ${samples} samples of ${INSTANCES} instances: ${quantiles(figures)} ms; ${goal(quantile(figures, 0.95), GOAL_FIRST_FIGURES_MS)}`,
-      `  command to verdict: ${quantiles(reports)} ms`,
+      `  command to verdict: ${quantiles(reports)} ms; ${perTriage(bot, cpuBefore, runs)}`,
     ].join('\n'),
   );
 }
@@ -156,6 +158,7 @@ function shownIn(channel: string, began: number): Promise<{ figuresMs: number; r
 async function benchManyAtOnce(bot: Role): Promise<void> {
   const callsBefore = workspace.calls().length;
   const rootsBefore = roots().length;
+  const cpuBefore = cpuSeconds(bot);
   const began = performance.now();
   const reactions = await Promise.all(
     services.map((name, i) =>
@@ -178,7 +181,7 @@ async function benchManyAtOnce(bot: Role): Promise<void> {
   console.log(
     [
       `${services.length} triages at once over ${channels.length} channels: ${started} started, acks ${quantiles(acks)} ms`,
-      `  ${verdicts().length - rootsBefore} verdicts after ${verdictSeconds.toFixed(0)} s, all evidence after ${allSeconds.toFixed(0)} s`,
+      `  ${verdicts().length - rootsBefore} verdicts after ${verdictSeconds.toFixed(0)} s, all evidence after ${allSeconds.toFixed(0)} s; ${perTriage(bot, cpuBefore, started)}`,
       `  ${roots().length - rootsBefore} roots, ${keys.length - new Set(keys).size} messages twice; ${posts.filter(({ status }) => status === 429).length} of ${posts.length} calls answered 429`,
       `  smallest gap between two posts of one channel: ${smallestGapMs(callsBefore)} ms; RSS at most ${peakMib.toFixed(0)} MiB, ${rssMib(bot).toFixed(0)} MiB after`,
     ].join('\n'),
@@ -211,6 +214,18 @@ function channelOf(i: number): string {
 function rssMib({ child }: Role): number {
   const [, kib = '0'] = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${child.pid}/status`, 'utf8')) ?? [];
   return Number(kib) / 1024;
+}
+
+/** What does not depend on who else uses the machine, and a word on who does. */
+function perTriage(bot: Role, before: number, triages: number): string {
+  const [load = 0] = loadavg();
+  return `${((1000 * (cpuSeconds(bot) - before)) / triages).toFixed(0)} ms of CPU a triage, load ${load.toFixed(1)} of ${cpus().length} cores`;
+}
+
+function cpuSeconds({ child }: Role): number {
+  const fields = readFileSync(`/proc/${child.pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
+  // utime and stime (proc_pid_stat(5)), in ticks of 10 ms.
+  return (Number(fields[11]) + Number(fields[12])) / 100;
 }
 
 function goal(measured: number, wanted: number): string {
