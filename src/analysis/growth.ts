@@ -3,11 +3,11 @@ import { type AgeSpan, ageSpan, levelOf, type Points, toBins, toPoints, toTrough
 import { type Average, fitModels, type Model, mergeAverages } from './fit.ts';
 import type { Life } from './lives.ts';
 import { probabilityAbove, rateInterval, slopeUncertainty } from './mixture.ts';
-import { dailyCycle, findNuisance } from './nuisance.ts';
+import { type DailyColumns, dailyCycle, findNuisance } from './nuisance.ts';
 import type { Interval } from './series.ts';
 import type { AnalysisSettings } from './settings.ts';
 import type { Traffic } from './traffic.ts';
-import { regularDesign, toDesign } from './whitening.ts';
+import { type Design, sharedDesign, toDesign } from './whitening.ts';
 
 /** Growth of one pod's lives of one release. */
 export type GrowthFit = {
@@ -71,11 +71,7 @@ function fitPoints(points: Points, traffic: Traffic | null, span: AgeSpan): Aver
   const level = levelOf(points);
   const y = points.bytes.map((bytes) => bytes / level);
   const nuisance = findNuisance(points, y, traffic, span.seconds);
-  if (nuisance.columns.length === 0) {
-    const atoms = atomsFor(false);
-    const design = points.isRegular ? regularDesign(points, atoms) : toDesign(points, atoms, [], null);
-    return fitModels(design, points.gaps, y);
-  }
+  if (nuisance.grid !== null) return fitModels(designOf(points, nuisance), points.gaps, y);
   const keep = nuisance.keep;
   const pick = (values: Float64Array) => (keep === null ? values : values.filter((_, i) => keep[i] === true));
   const kept = keep === null ? points : { ...points, x: pick(points.x), gaps: keptGaps(points.gaps, keep) };
@@ -98,7 +94,14 @@ function withDailyCycle(points: Points, without: Average, span: AgeSpan): Averag
   if (cycle === null) return null;
   const level = levelOf(points);
   const y = points.bytes.map((bytes) => bytes / level);
-  return mergeAverages(without, fitModels(toDesign(points, atomsFor(false), cycle, null), points.gaps, y));
+  return mergeAverages(without, fitModels(designOf(points, cycle), points.gaps, y));
+}
+
+function designOf(points: Points, { columns, grid }: DailyColumns): Design {
+  const atoms = atomsFor(false);
+  return points.isRegular && grid !== null
+    ? sharedDesign(points, atoms, { columns, grid })
+    : toDesign(points, atoms, columns, null);
 }
 
 /** Distances to the point before, when some points are left out. */

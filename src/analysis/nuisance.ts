@@ -4,7 +4,10 @@ import { mean } from './quantiles.ts';
 import { type Traffic, trafficColumns } from './traffic.ts';
 
 /** What moves memory besides growth: columns that the fit takes out, and points it can't use. */
-export type Nuisance = { columns: Float64Array[]; keep: boolean[] | null; cumulativeTraffic: Float64Array | null };
+export type Nuisance = DailyColumns & { keep: boolean[] | null; cumulativeTraffic: Float64Array | null };
+
+/** `grid`: columns of the same name are the same on every regular grid of as many bins; null: this series' own. */
+export type DailyColumns = { columns: Float64Array[]; grid: string | null };
 
 /** Traffic that varies less (coefficient of variation) explains nothing worth a parameter. */
 const TRAFFIC_VARIES = 0.06;
@@ -25,31 +28,36 @@ const FEWEST_PHASE_RUNS = 3;
 /** Drifts over the span, in levels, under which phases are looked for. */
 const PHASE_DRIFTS = [-0.1, -0.05, 0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.45, 0.7, 1] as const;
 
+/** A regular grid without columns is the plainest shared one. */
+const NOTHING: Nuisance = { columns: [], grid: '', keep: null, cumulativeTraffic: null };
+const DAY_PARTS = 50;
+
 export function findNuisance(points: Points, y: Float64Array, traffic: Traffic | null, spanSeconds: number): Nuisance {
   if (traffic !== null) return trafficNuisance(points, traffic, spanSeconds);
   const none = { keep: null, cumulativeTraffic: null };
-  if (spanSeconds >= DAILY_FROM_SECONDS) return { columns: harmonics(points, spanSeconds), ...none };
+  if (spanSeconds >= DAILY_FROM_SECONDS) return { ...harmonics(points, spanSeconds), ...none };
   const phase = points.kind === 'troughs' ? null : findPhases(points, y);
-  return { columns: phase === null ? [] : [phase], ...none };
+  if (phase === null) return NOTHING;
+  return { columns: [phase], grid: null, ...none };
 }
 
 function trafficNuisance(points: Points, traffic: Traffic, spanSeconds: number): Nuisance {
   const { rate, spread, cumulative } = trafficColumns(traffic, points, spanSeconds / points.bins);
   const centre = mean(rate);
   const deviation = Math.sqrt(mean(rate.map((value) => (value - centre) ** 2)));
-  if (!(deviation > TRAFFIC_VARIES * centre)) return { columns: [], keep: null, cumulativeTraffic: null };
+  if (!(deviation > TRAFFIC_VARIES * centre)) return NOTHING;
   const range = Math.max(...rate) - Math.min(...rate);
   const keep = Array.from(spread, (value) => value <= SWITCH * range);
   const left = keep.filter((kept) => !kept).length;
   const usesKeep = left > 0 && left <= MOST_LEFT_OUT * keep.length;
-  return { columns: [rate], keep: usesKeep ? keep : null, cumulativeTraffic: cumulative };
+  return { columns: [rate], grid: null, keep: usesKeep ? keep : null, cumulativeTraffic: cumulative };
 }
 
 /**
  * Cosine and sine of a day where growth may be half of such a cycle: half a day and more was seen, less than a column
  * by default needs, and memory has fallen too. Else null.
  */
-export function dailyCycle(points: Points, spanSeconds: number): Float64Array[] | null {
+export function dailyCycle(points: Points, spanSeconds: number): DailyColumns | null {
   if (spanSeconds < HALF_CYCLE_SECONDS || spanSeconds >= DAILY_FROM_SECONDS) return null;
   return hasFallen(points.bytes) ? harmonics(points, spanSeconds) : null;
 }
@@ -64,13 +72,22 @@ function hasFallen(bytes: Float64Array): boolean {
   return fall >= CYCLE_FALLS * (high - Math.min(...bytes));
 }
 
-function harmonics(points: Points, spanSeconds: number): Float64Array[] {
-  const periods = spanSeconds >= HALF_DAILY_FROM_SECONDS ? [DAY_SECONDS, DAY_SECONDS / 2] : [DAY_SECONDS];
+/**
+ * Cosines and sines of a day, and of half of it in long windows. On a regular grid the number of days is rounded to
+ * 1/50 (an end is shifted by at most 15 min), so that windows of about one length share their designs.
+ */
+function harmonics(points: Points, spanSeconds: number): DailyColumns {
+  const perDay = spanSeconds >= HALF_DAILY_FROM_SECONDS ? [1, 2] : [1];
+  const rounded = Math.round((spanSeconds / DAY_SECONDS) * DAY_PARTS) / DAY_PARTS;
   const origin = points.seconds[0] ?? 0;
-  return periods.flatMap((period) => {
-    const turn = (seconds: number) => (2 * Math.PI * (seconds - origin)) / period;
-    return [points.seconds.map((s) => Math.cos(turn(s))), points.seconds.map((s) => Math.sin(turn(s)))];
+  const days = points.isRegular
+    ? points.x.map((x) => x * rounded)
+    : points.seconds.map((seconds) => (seconds - origin) / DAY_SECONDS);
+  const columns = perDay.flatMap((many) => {
+    const turn = 2 * Math.PI * many;
+    return [days.map((day) => Math.cos(turn * day)), days.map((day) => Math.sin(turn * day))];
   });
+  return { columns, grid: points.isRegular ? `${rounded} days, ${perDay.length}` : null };
 }
 
 /**

@@ -135,17 +135,25 @@ function gramOf(columns: readonly Float64Array[]): Float64Array {
   return gram;
 }
 
-const shared = new Map<number, Design>();
+const shared = new Map<string, Design>();
+/** Some 0.4 MB each. */
 const SHARED_GRIDS = 64;
 
 /**
- * The design of gap-free points of one life without nuisances is the same for every series with as many bins:
- * computed once a process (a cache of constants; answers do not depend on it).
+ * `toDesign` of gap-free points of one life, without traffic: the same for every series with as many bins and nuisance
+ * columns of the same name (`grid`), so it is computed once. A cache of constants, the latest ones: answers do not
+ * depend on it.
  */
-export function regularDesign(points: Points, atoms: readonly Atom[]): Design {
-  const known = shared.get(points.bins);
-  if (known !== undefined) return known;
-  const design = toDesign(points, atoms, [], null);
-  if (shared.size < SHARED_GRIDS) shared.set(points.bins, design);
+export function sharedDesign(
+  points: Points,
+  atoms: readonly Atom[],
+  { columns, grid }: { columns: readonly Float64Array[]; grid: string },
+): Design {
+  const name = `${points.bins} bins, ${grid}`;
+  const design = shared.get(name) ?? toDesign(points, atoms, columns, null);
+  shared.delete(name);
+  shared.set(name, design);
+  const [oldest] = shared.keys();
+  if (shared.size > SHARED_GRIDS && oldest !== undefined) shared.delete(oldest);
   return design;
 }
