@@ -15,7 +15,7 @@ import stub
 from interpreter import find_interpreter, read_mappings
 from process import is_uninterruptible, refuse_unfit, why_denied
 from refusal import Refused
-from tracer import Gone, Tracer, hold_signals
+from tracer import Gone, Tracer, prepare
 
 _MMAP, _MUNMAP = 9, 11
 _READ_WRITE_EXECUTE, _PRIVATE_ANONYMOUS = 7, 0x22
@@ -32,7 +32,7 @@ def attach(pid, start_ticks, probe_directory, socket_directory, release, seconds
     refuse_unfit(pid, start_ticks)
     try:
         with _Attempt(pid, time.monotonic() + seconds) as attempt:
-            hold_signals()
+            prepare()
             attempt.send(probe_directory, socket_directory, release)
             answer = attempt.wait_for_answer()
             attempt.take_away()

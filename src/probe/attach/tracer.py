@@ -11,9 +11,6 @@ from refusal import Refused
 _SEIZE, _INTERRUPT, _GETREGS, _SETREGS, _CONT, _STEP, _DETACH = 0x4206, 0x4207, 12, 13, 7, 9, 17
 _GET_MASK, _SET_MASK = 0x420A, 0x420B
 _WALL = 0x40000000
-# A thread stops within some 20 us. To sleep or to yield at once would keep it stopped for a slice of the scheduler, 4 ms.
-_SPIN_SECONDS = 0.0003
-_SLEEP_SECONDS = 0.0001
 _ALL_SIGNALS = 0xFFFFFFFFFFFFFFFF
 _FIELDS = "r15 r14 r13 r12 rbp rbx r11 r10 r9 r8 rax rcx rdx rsi rdi orig_rax rip cs eflags rsp ss fs_base gs_base ds es fs gs"
 
@@ -116,19 +113,14 @@ class Tracer:
         self.longest_stop_seconds = max(self.longest_stop_seconds, seconds)
 
     def _wait(self):
-        """Until the thread stops. Polls: a thread that the kernel does not let go would hold us up for ever."""
-        spin_until = time.monotonic() + _SPIN_SECONDS
-        while True:
-            found, status = os.waitpid(self.pid, _WALL | os.WNOHANG)
-            if found:
-                if os.WIFEXITED(status) or os.WIFSIGNALED(status):
-                    raise Gone()
-                return
-            now = time.monotonic()
-            if now > self._deadline:
-                raise Refused("unresponsive", "the kernel did not stop its main thread in time")
-            if now > spin_until:
-                time.sleep(_SLEEP_SECONDS)
+        """Until the thread stops. Sleeps in the kernel, which lets a sleeper go first when the machine is busy."""
+        signal.setitimer(signal.ITIMER_REAL, max(0.001, self._deadline - time.monotonic()))
+        try:
+            _, status = os.waitpid(self.pid, _WALL)
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+        if os.WIFEXITED(status) or os.WIFSIGNALED(status):
+            raise Gone()
 
     def _call(self, request, address=0, data=0):
         ctypes.set_errno(0)
@@ -139,6 +131,11 @@ class Tracer:
             raise OSError(number, os.strerror(number))
 
 
-def hold_signals():
-    """While a process is in our hands nothing but SIGKILL ends us."""
+def _too_late(*_):
+    raise Refused("unresponsive", "the kernel did not stop its main thread in time")
+
+
+def prepare():
+    """While a process is in our hands nothing but SIGKILL ends us, and a wait for it has an end."""
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGPIPE})
+    signal.signal(signal.SIGALRM, _too_late)
