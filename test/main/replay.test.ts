@@ -11,17 +11,17 @@ const MIB = 1024 * 1024;
 const MINUTE = 60;
 /** The story is told backwards from now: a healthy release, one that leaks until it is killed, and the healthy one again. */
 const STORY = [
-  { from: -30, until: -20, release: 'good', end: 'deploy' },
-  { from: -20, until: -12, release: 'leaky', end: 'oom' },
-  { from: -11.9, until: -11, release: 'leaky', end: 'deploy' },
-  { from: -10.9, until: 0, release: 'good', end: null },
+  { from: -40, until: -24, release: 'good', end: 'deploy' },
+  { from: -24, until: -17, release: 'leaky', end: 'oom' },
+  { from: -16.9, until: -16, release: 'leaky', end: 'deploy' },
+  { from: -15.9, until: 0, release: 'good', end: null },
 ] as const;
 
-/** A sixtieth of the product's own windows. */
+/** Short windows: looks are 10 s apart, and an incident closes after 12 min. */
 const config = (sockets: string) => `sampling: { every: 1s, keep: 1d }
 policy:
-  warning:  { over: 15%, for: 30s }
-  critical: { over: 30%, for: 30s, oomKills: 2, within: 1m }
+  warning:  { over: 15%, for: 1m }
+  critical: { over: 30%, for: 1m, oomKills: 2, within: 1m }
   warmUp:   15s
 services:
   checkout: { limit: 700MiB, sockets: ${JSON.stringify(sockets)} }
@@ -77,7 +77,7 @@ const run = (...args: string[]) => stage.run(['replay', ...args], { REDIS_URL: `
 
 describe('memtriage replay', () => {
   it('tells the alarm, the OOM kill after it and the figures, with no collector running', async () => {
-    const { code, stdout } = await run('checkout', '--since', '18m');
+    const { code, stdout } = await run('checkout', '--since', '25m');
     expect(code).toBe(0);
     expect(stdout).toMatch(/critical +for .*leaky.*an OOM kill followed, closed/);
     expect(stdout).toMatch(/OOM kill +\d+ min.* after the first alarm/);
@@ -88,13 +88,13 @@ describe('memtriage replay', () => {
   it('puts another policy beside the present one', async () => {
     const file = join(stage.dir, 'never.yaml');
     await writeFile(file, 'policy: { warmUp: 1d }\n');
-    const { code, stdout } = await run('checkout', '--since', '18m', '--policy', file, '--json');
+    const { code, stdout } = await run('checkout', '--since', '25m', '--policy', file, '--json');
     expect(code).toBe(0);
     const told = JSON.parse(stdout);
     expect(told).toMatchObject({ schema: 1, service: 'checkout', source: 'collector' });
     expect(told.policies).toMatchObject([
-      { name: 'memtriage.yaml', everySeconds: 5, summary: { alarms: 1, oomKills: 1, foretoldOomKills: 1 } },
-      { name: 'never.yaml', everySeconds: 5, summary: { alarms: 0, oomKills: 1, foretoldOomKills: 0 } },
+      { name: 'memtriage.yaml', everySeconds: 10, summary: { alarms: 1, oomKills: 1, foretoldOomKills: 1 } },
+      { name: 'never.yaml', everySeconds: 10, summary: { alarms: 0, oomKills: 1, foretoldOomKills: 0 } },
     ]);
     const [alarm] = told.policies[0].alarms;
     const [kill] = told.policies[0].oomKills;

@@ -50,7 +50,9 @@ async function untilLooks(bot: Role, service: string, looks: number): Promise<vo
   await vi.waitFor(() => expect(count()).toBeGreaterThanOrEqual(looks), WAIT);
 }
 
-it('a leak opens one thread without any command, a steady process none, and killing the bot changes nothing', async () => {
+it('a leak opens one thread without any command, a steady process none, and killing the bot changes nothing', {
+  timeout: 150_000,
+}, async () => {
   await stage.python(LEAKING, { MEMTRIAGE_SOCKET_DIR: join(stage.sockets, 'checkout') });
   await stage.python(STEADY, { MEMTRIAGE_SOCKET_DIR: join(stage.sockets, 'billing') });
   stage.role(['collector'], { REDIS_URL: `unix://${redis.path}` });

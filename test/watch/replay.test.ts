@@ -10,11 +10,11 @@ const MIB = 1024 * 1024;
 const START = 1_790_000_000;
 const MINUTE = 60;
 
-/** A sixtieth of the product's own windows: what takes a day in earnest takes 24 minutes here, looks are 5 s apart. */
+/** Short windows: looks are 10 s apart, a baseline needs 12 min 15 s, and so does the end of an incident. */
 const POLICY: Policy = {
   ...DEFAULT_POLICY,
-  warning: { overRatio: 0.15, forSeconds: 30 },
-  critical: { overRatio: 0.3, forSeconds: 30, oomKills: 2, withinSeconds: 60 },
+  warning: { overRatio: 0.15, forSeconds: 60 },
+  critical: { overRatio: 0.3, forSeconds: 60, oomKills: 2, withinSeconds: 60 },
   warmUpSeconds: 15,
 };
 
@@ -29,24 +29,26 @@ function story(lives: readonly Life[]): ServiceMemory {
     const startedAt = START + from * MINUTE;
     const untilSeconds = START + until * MINUTE;
     const level = release === 'leaky' ? leaking : healthy;
-    const life = instanceOf({ startedAt, untilSeconds, everySeconds: 1, release }, level);
+    const life = instanceOf({ startedAt, untilSeconds, everySeconds: 4, release }, level);
     return end === undefined ? life : { ...life, endedAt: untilSeconds, endReason: end };
   });
   const kills = instances.flatMap(({ endReason, endedAt }) => (endReason === 'oom' ? (endedAt ?? []) : []));
   return memoryOf(instances, { oomKillsAt: kills, limitBytes: 700 * MIB });
 }
 
+/** From the time on when a baseline can be recorded. */
 function replayed(memory: ServiceMemory, minutes: number, policy: Policy = POLICY) {
-  const given = { service: 'checkout', memory, fromSeconds: START, untilSeconds: START + minutes * MINUTE };
+  const [fromSeconds, untilSeconds] = [START + 12 * MINUTE, START + minutes * MINUTE];
+  const given = { service: 'checkout', memory, fromSeconds, untilSeconds };
   const told = replay({ ...given, policy });
   return { ...told, minute: (at: number | null | undefined) => (at == null ? null : (at - START) / MINUTE) };
 }
 
 const LEAK: readonly Life[] = [
-  { from: 0, until: 12, release: 'good', end: 'deploy' },
-  { from: 12, until: 22, release: 'leaky', end: 'oom' },
+  { from: 0, until: 14, release: 'good', end: 'deploy' },
+  { from: 14, until: 22, release: 'leaky', end: 'oom' },
   { from: 22.1, until: 23, release: 'leaky', end: 'deploy' },
-  { from: 23.1, until: 36, release: 'good' },
+  { from: 23.1, until: 38, release: 'good' },
 ];
 
 describe('a replay', () => {
@@ -58,14 +60,14 @@ describe('a replay', () => {
   });
 
   it('tells one alarm of a leak, how long before the OOM kill it came, and that it closed after the rollback', () => {
-    const told = replayed(story(LEAK), 36);
+    const told = replayed(story(LEAK), 38);
     expect(told.alarms).toHaveLength(1);
     const [alarm] = told.alarms;
     expect(alarm).toMatchObject({ level: 'critical', release: 'leaky', borneOutBy: 'oom-kill' });
-    expect(told.minute(alarm?.openedAt)).toBeGreaterThan(12);
-    expect(told.minute(alarm?.openedAt)).toBeLessThan(15);
+    expect(told.minute(alarm?.openedAt)).toBeGreaterThan(14);
+    expect(told.minute(alarm?.openedAt)).toBeLessThan(18);
     expect(told.minute(alarm?.lastSeenAt)).toBeLessThan(27);
-    expect(told.minute(alarm?.closedAt)).toBeGreaterThanOrEqual(29);
+    expect(told.minute(alarm?.closedAt)).toBeGreaterThanOrEqual(35);
     expect(told.oomKills).toEqual([
       { at: START + 22 * MINUTE, leadSeconds: START + 22 * MINUTE - (alarm?.openedAt ?? 0) },
     ]);
@@ -85,31 +87,31 @@ describe('a replay', () => {
 
   it('tells OOM kills that no alarm came before', () => {
     const sudden: readonly Life[] = [
-      { from: 0, until: 10, release: 'good', end: 'oom' },
-      { from: 10.1, until: 14, release: 'good' },
+      { from: 0, until: 14, release: 'good', end: 'oom' },
+      { from: 14.1, until: 17, release: 'good' },
     ];
-    const told = replayed(story(sudden), 14);
-    expect(told.oomKills).toEqual([{ at: START + 10 * MINUTE, leadSeconds: null }]);
+    const told = replayed(story(sudden), 17);
+    expect(told.oomKills).toEqual([{ at: START + 14 * MINUTE, leadSeconds: null }]);
     expect(summarize(told)).toMatchObject({ oomKills: 1, foretoldOomKills: 0, shortestLeadSeconds: null });
   });
 
   it('tells an alarm that nothing bore out: a release that holds more, and is no leak', () => {
     const fatter = (age: number) => healthy(age) * 1.2;
-    const before = story([{ from: 0, until: 12, release: 'good', end: 'deploy' }]);
+    const before = story([{ from: 0, until: 14, release: 'good', end: 'deploy' }]);
     const after = instanceOf(
-      { startedAt: START + 12 * MINUTE, untilSeconds: START + 20 * MINUTE, everySeconds: 1, release: 'fat' },
+      { startedAt: START + 14 * MINUTE, untilSeconds: START + 20 * MINUTE, everySeconds: 4, release: 'fat' },
       fatter,
     );
     const memory = { ...before, instances: [...before.instances, after] };
     expect(replayed(memory, 20).alarms).toEqual([
       expect.objectContaining({ level: 'warning', release: 'fat', borneOutBy: null }),
     ]);
-    const lenient = { ...POLICY, warning: { overRatio: 0.25, forSeconds: 30 } };
+    const lenient = { ...POLICY, warning: { overRatio: 0.25, forSeconds: 60 } };
     expect(replayed(memory, 20, lenient).alarms).toEqual([]);
   });
 
   it('says that OOM kills are not counted, where nothing counts them', () => {
-    const told = replayed({ ...story(LEAK.slice(0, 1)), oomKillsAt: null }, 12);
+    const told = replayed({ ...story(LEAK.slice(0, 1)), oomKillsAt: null }, 14);
     expect(told.oomKills).toBeNull();
     expect(summarize(told)).toMatchObject({ oomKills: null, foretoldOomKills: null });
   });
