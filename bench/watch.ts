@@ -117,9 +117,14 @@ function measureAlarms(first: number, seeds: number): void {
       const { alarms } = replay({ ...given, fromSeconds: 300, untilSeconds: seriesCase.now });
       const onset = truth.onsetSeconds ?? 0;
       if (truth.label === 'leak') {
-        const alarm = alarms.find(({ openedAt, closedAt }) => openedAt > onset || closedAt === null);
+        const alarm = alarms.find(({ closedAt }) => closedAt === null || closedAt > onset);
         count.leaks += 1;
-        if (alarm === undefined) continue;
+        if (alarm === undefined) {
+          console.log(
+            `  ${family.name}-${seed} is a leak from ${(onset / HOUR).toFixed(1)} h of ${(seriesCase.now / HOUR).toFixed(0)} h on: nothing told`,
+          );
+          continue;
+        }
         count.found += 1;
         delays.push(Math.max(0, alarm.openedAt - onset) / HOUR);
         if (alarm.level === 'critical') count.critical += 1;
