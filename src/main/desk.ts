@@ -23,7 +23,7 @@ export type DeskParts = {
 /** Without `--since`: a day shows the daily cycle, and what came before the deploy of the morning. */
 const DEFAULT_SINCE_SECONDS = 86_400;
 const SHOWN_INCIDENTS = 20;
-/** How far `history` looks back among the incidents of all services. */
+/** How far `history` and `status` look back among the incidents of all services. */
 const SEARCHED_INCIDENTS = 500;
 
 export function createDesk({ world, incidents, baselines, queue, outbox }: DeskParts): CommandDesk {
@@ -44,8 +44,8 @@ export function createDesk({ world, incidents, baselines, queue, outbox }: DeskP
     },
     async status(id) {
       if (id !== null) return await incidentStatus(id, incidents);
-      const recent = await incidents.recent(SHOWN_INCIDENTS);
-      const open = recent.filter(({ state }) => state !== 'closed');
+      const recent = await incidents.recent(SEARCHED_INCIDENTS);
+      const open = recent.filter(({ state }) => state !== 'closed').slice(0, SHOWN_INCIDENTS);
       const lines = open.length === 0 ? ['none'] : open.map(incidentLine);
       return { kind: 'lines', title: 'Open incidents', lines: [...lines, `Redis: ${world.redis.describe()}`] };
     },
