@@ -176,13 +176,14 @@ async function benchManyAtOnce(bot: Role): Promise<void> {
   while (await client.exists(`${REDIS_PREFIX}:outbox:channels`)) await setTimeout(100);
   const allSeconds = (performance.now() - began) / 1000;
   const posts = workspace.calls().slice(callsBefore);
+  const limited = posts.filter(({ status }) => status === 429);
   const messages = channels.flatMap(({ id }) => workspace.everPosted(id));
   const keys = messages.map(({ metadata }) => JSON.stringify(metadata?.event_payload));
   console.log(
     [
       `${services.length} triages at once over ${channels.length} channels: ${started} started, acks ${quantiles(acks)} ms`,
       `  ${verdicts().length - rootsBefore} verdicts after ${verdictSeconds.toFixed(0)} s, all evidence after ${allSeconds.toFixed(0)} s; ${perTriage(bot, cpuBefore, started)}`,
-      `  ${roots().length - rootsBefore} roots, ${keys.length - new Set(keys).size} messages twice; ${posts.filter(({ status }) => status === 429).length} of ${posts.length} calls answered 429`,
+      `  ${roots().length - rootsBefore} roots, ${keys.length - new Set(keys).size} messages twice; ${limited.length} of ${posts.length} calls answered 429 (${[...new Set(limited.map(({ method }) => method))].join(', ')})`,
       `  smallest gap between two posts of one channel: ${smallestGapMs(callsBefore)} ms; RSS at most ${peakMib.toFixed(0)} MiB, ${rssMib(bot).toFixed(0)} MiB after`,
     ].join('\n'),
   );
