@@ -12,6 +12,7 @@ import { LEAKING, openStage, STEADY, type Stage } from '../support/stage.ts';
 
 const UNPREPARED = { PYTHONPATH: '', MEMTRIAGE_SOCKET_DIR: '' };
 const WAIT = { timeout: 90_000, interval: 50 };
+const LEAKING_LINE = LEAKING.split('\n').findIndex((line) => line.includes('QUEUE.append')) + 1;
 const EXIT_OF = { healthy: 0, warning: 1, critical: 2, inconclusive: 3 } as const;
 
 /** One for each test: they run at the same time, since most of it is waiting. */
@@ -179,7 +180,7 @@ describe.concurrent('memtriage triage --pid', () => {
     const { stdout } = await stage.run(args, { TMPDIR: stage.dir });
     const { snapshot } = Report.parse(JSON.parse(stdout));
     expect(snapshot?.containers[0]).toMatchObject({ path: '__main__.QUEUE', type: 'list', oldestKept: true });
-    expect(snapshot?.sites[0]).toMatchObject({ container: '__main__.QUEUE', line: 7 });
+    expect(snapshot?.sites[0]).toMatchObject({ container: '__main__.QUEUE', line: LEAKING_LINE });
     expect(snapshot?.notes.join()).toMatch(/attached to the running process, whose main thread was held for \d+ ms/);
     // The second time the probe is there: nothing is attached.
     const again = Report.parse(JSON.parse((await stage.run(args, { TMPDIR: stage.dir })).stdout));
