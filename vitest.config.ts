@@ -4,8 +4,6 @@ export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     // Every wait is on a condition with a deadline of its own; these only end a test that hangs on a busy machine.
-    // Real processes on a shared machine: a test that failed is run again, and the summary says so.
-    retry: 2,
     testTimeout: 240_000,
     hookTimeout: 120_000,
     // Two cores: more workers than that only make real processes wait for each other.
