@@ -2,6 +2,7 @@ import { blindBelow } from './blind.ts';
 import { burnOf } from './burn.ts';
 import { type DeployFinding, judgeDeploy } from './deploy.ts';
 import { healthyProfile, isFilling, overBaseline } from './level.ts';
+import { seenSince } from './lives.ts';
 import { onsetOf } from './onset.ts';
 import { fitPod, type PodFit, worstPod } from './pods.ts';
 import { returnsInQuiet } from './quiet.ts';
@@ -117,7 +118,8 @@ function stateOf(
   if (probability <= settings.suspectProbability) return 'healthy';
   if (isFilling(pod, seriesCase, settings)) return 'filling';
   if (probability <= settings.leakProbability) return 'suspect';
-  const watched = seriesCase.now - (pod.current[0]?.startSeconds ?? seriesCase.now);
+  const [life] = pod.current;
+  const watched = life === undefined ? 0 : seriesCase.now - seenSince(life);
   return watched < settings.matureSeconds && healthyProfile(pod, seriesCase, settings) === null ? 'suspect' : 'leak';
 }
 

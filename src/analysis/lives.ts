@@ -19,6 +19,19 @@ const GAP_STEPS = 4;
 const UNSEEN_RESTART_FALL = 0.25;
 const FRESH_LEVEL_MARGIN = 1.2;
 
+/** A process counts as seen from its start when not more than this share of its life went by before the first sample. */
+const UNSEEN_SHARE = 0.1;
+
+/**
+ * Since when a life was seen, case seconds: its start where the samples begin soon after (the start-up is left out of
+ * them), else the first sample. What a process did before anybody looked can't be told from how it goes on.
+ */
+export function seenSince({ startSeconds, samples }: Life): number {
+  const first = samples[0]?.[0] ?? startSeconds;
+  const last = samples.at(-1)?.[0] ?? first;
+  return first - startSeconds <= UNSEEN_SHARE * (last - startSeconds) ? startSeconds : first;
+}
+
 /** Usable samples in increasing time: finite, positive, not after `now`, the last of equal times. */
 export function cleanSamples(samples: readonly Sample[], now: number): readonly Sample[] {
   if (isClean(samples, now)) return samples;

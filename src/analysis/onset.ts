@@ -1,6 +1,7 @@
 import type { Atom } from './atoms.ts';
 import type { Model } from './fit.ts';
 import type { GrowthFit } from './growth.ts';
+import { seenSince } from './lives.ts';
 
 const PARTS = 16;
 /** Growth has begun where the fitted slope reaches this share of its present one and stays there. */
@@ -10,7 +11,8 @@ const DECIDING_WEIGHT = 0.95;
 
 /**
  * When growth began, case seconds: the weighted median over the models of the earliest time from which the fitted
- * slope stays above half its present one. Growth from the first sample on began with the process.
+ * slope stays above half its present one. Growth from the first sample on began with the process where that was seen
+ * from its start, else with the first sample: at the latest.
  */
 export function onsetOf(fit: GrowthFit): number | null {
   const growing = fit.models.filter((model) => model.rate > 0).toSorted((a, b) => b.weight - a.weight);
@@ -32,10 +34,11 @@ export function onsetOf(fit: GrowthFit): number | null {
 }
 
 function toSeconds(fit: GrowthFit, place: number): number | null {
-  const first = fit.lives[0]?.startSeconds ?? null;
-  if (place === 0 || first === null) return first;
-  const last = fit.lives.at(-1)?.startSeconds ?? first;
-  return last + fit.span.from + place * fit.span.seconds;
+  const [first] = fit.lives;
+  if (first === undefined) return null;
+  if (place === 0) return seenSince(first);
+  const last = fit.lives.at(-1) ?? first;
+  return last.startSeconds + fit.span.from + place * fit.span.seconds;
 }
 
 function onsetPlace(model: Model): number {

@@ -4,6 +4,7 @@ import type { Blind } from './blind.ts';
 import type { DeployFinding } from './deploy.ts';
 import type { Model } from './fit.ts';
 import type { GrowthFit } from './growth.ts';
+import { seenSince } from './lives.ts';
 import type { PodFit } from './pods.ts';
 import type { SeriesAnalysis, SeriesCase } from './series.ts';
 import type { AnalysisSettings } from './settings.ts';
@@ -60,9 +61,12 @@ function headline(told: Told): string {
   }
 }
 
-function since({ onsetAt, seriesCase, deploy }: Told): string {
+function since({ onsetAt, seriesCase, deploy, worst }: Told): string {
   if (onsetAt === null) return '';
-  const duration = ` for the last ${formatDuration(seriesCase.now - onsetAt)}`;
+  // Growing when we began to look at a process that ran already: it may have begun any time before.
+  const [life] = worst.current;
+  const isOlder = life !== undefined && onsetAt === seenSince(life) && onsetAt > life.startSeconds;
+  const duration = ` for ${isOlder ? 'at least ' : ''}the last ${formatDuration(seriesCase.now - onsetAt)}`;
   if (seriesCase.deployAt === null || deploy === null) return duration;
   const after = onsetAt - seriesCase.deployAt;
   if (after < -60) return `${duration}, since before the deploy`;
@@ -115,9 +119,9 @@ function limitLine({ timeToLimit, seriesCase }: Told): string | null {
 /** "At least": by the lower end of the interval. */
 function burnLine({ burn }: Told): string | null {
   if (burn === null) return null;
-  const windows = `${formatDuration(burn.longSeconds)} and ${formatDuration(burn.shortSeconds)}`;
   const times = burn.rate < 9.95 ? burn.rate.toFixed(1) : burn.rate.toFixed(0);
-  return `Burns its ${burn.budget === 'hour' ? 'hourly' : 'daily'} growth budget at least ${times}x over ${windows}`;
+  const allowed = `${burn.budget === 'hour' ? 'hourly' : 'daily'} growth budget allows in ${formatDuration(burn.longSeconds)}`;
+  return `Has grown at least ${times}x what its ${allowed}`;
 }
 
 function sloLine({ sloState, overBaselineRatio, settings }: Told): string | null {
@@ -185,7 +189,8 @@ function percent(share: number | null): string {
 }
 
 function firstSecond(pod: PodFit, now: number): number {
-  return pod.current[0]?.startSeconds ?? pod.series.samples[0]?.[0] ?? now;
+  const [life] = pod.current;
+  return life === undefined ? (pod.series.samples[0]?.[0] ?? now) : seenSince(life);
 }
 
 function samplesOf(pod: PodFit): number {
