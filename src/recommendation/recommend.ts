@@ -4,7 +4,7 @@ import type { Confidence, LeakPattern } from '../analysis/snapshot.ts';
 import type { KillCount } from '../incident/most-kills.ts';
 import type { CaptureFinding, CompareFinding } from '../incident/step-result.ts';
 import type { Recommendation, RecommendedAction } from '../report/report.ts';
-import { formatDuration } from '../units.ts';
+import { formatDuration, formatRate } from '../units.ts';
 import { decide } from './decision-table.ts';
 import { type Situation, URGENT_SECONDS } from './situation.ts';
 
@@ -31,6 +31,7 @@ export function recommend(findings: Findings, policy: Policy): { verdict: Verdic
       confidence: toConfidence(row.action, situation, findings),
       reasons: [
         row.because,
+        ...unseenReasons(findings, policy),
         ...(compare?.analysis.reasons ?? ['the recorded memory could not be read']),
         ...oomReasons(findings, policy),
         ...(pattern?.evidence ?? []).slice(0, 2),
@@ -46,7 +47,7 @@ export function toSituation(findings: Findings, policy: Policy): Situation {
   const analysis = compare?.analysis;
   const low = analysis?.timeToLimitSeconds?.low;
   return {
-    state: analysis?.state ?? 'inconclusive',
+    state: isHealthUnseen(findings, policy) ? 'inconclusive' : (analysis?.state ?? 'inconclusive'),
     slo: analysis?.sloState ?? null,
     began: toBegan(compare),
     previousIsHealthy:
@@ -70,15 +71,35 @@ function toBegan(compare: CompareFinding | null): Situation['began'] {
   }
 }
 
+/**
+ * A process that nobody recorded was only watched for a moment (`--watch`), and in a moment slow growth can't be seen.
+ * It counts as healthy when the interval of its growth stays within the allowed growth an hour; until then it can't be told.
+ */
+function isHealthUnseen({ capture, compare }: Findings, policy: Policy): boolean {
+  if (capture?.source !== 'watch' || compare?.analysis.verdict !== 'healthy') return false;
+  const { growth } = compare.analysis;
+  return (
+    growth === null || compare.worstBytes === null || growth.high > policy.growth.perHourRatio * compare.worstBytes
+  );
+}
+
+function unseenReasons(findings: Findings, policy: Policy): string[] {
+  const growth = findings.compare?.analysis.growth;
+  if (growth == null || !isHealthUnseen(findings, policy)) return [];
+  const seen = formatDuration(growth.windowSeconds);
+  return [`Watched for ${seen} only: growth of up to ${formatRate(growth.high)} would not be seen yet`];
+}
+
 /** The analysis' verdict, raised to critical by repeated OOM kills: those need no statistics. */
 function toVerdict(findings: Findings, situation: Situation, policy: Policy): Verdict {
   if (isKilledRepeatedly(findings, policy)) return 'critical';
+  if (isHealthUnseen(findings, policy)) return 'inconclusive';
   const verdict = findings.compare?.analysis.verdict ?? 'inconclusive';
   return verdict === 'warning' && situation.state === 'leak' && situation.urgent ? 'critical' : verdict;
 }
 
 /**
- * `high` needs two independent witnesses: the series (probability above .97, the detection core's paging threshold) and
+ * `high` needs two independent witnesses: the series (probability above .97, stricter than the .92 that make a leak) and
  * the live process (a pattern that is named with at least medium confidence). One witness is `medium`.
  */
 function toConfidence(action: RecommendedAction, situation: Situation, { compare, pattern }: Findings): Confidence {
