@@ -27,6 +27,7 @@ export type AlertQueue = {
 
 export function createAlertQueue(connection: ConnectionOptions, prefix: string): AlertQueue {
   const queue = new Queue(QUEUE, { connection, prefix });
+  // Told once by the connection's own watch (connection.ts); each call rejects by itself.
   queue.on('error', () => {});
   return {
     async add(alerts) {

@@ -36,6 +36,7 @@ export function createSnapshotTaker(options: SnapshotTakerOptions): SnapshotTake
   function queueOf(site: string): Queue {
     const name = snapshotQueueName(site);
     const queue = queues.get(name) ?? new Queue(name, { connection, prefix });
+    // Told once by the connection's own watch (connection.ts); each call rejects by itself.
     if (!queues.has(name)) queue.on('error', () => {});
     queues.set(name, queue);
     return queue;

@@ -23,6 +23,7 @@ export type TriageQueue = {
 
 export function createTriageQueue(connection: ConnectionOptions, prefix: string): TriageQueue {
   const queue = new Queue(QUEUE, { connection, prefix });
+  // Told once by the connection's own watch (connection.ts); each call rejects by itself.
   queue.on('error', () => {});
   return {
     async add(incidentId, round = 1) {

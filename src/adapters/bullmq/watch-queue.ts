@@ -18,6 +18,7 @@ export type WatchSchedule = {
 /** Repeated jobs live in Redis, once for all replicas: any of them may do any of them. */
 export function createWatchSchedule(connection: ConnectionOptions, prefix: string): WatchSchedule {
   const queue = new Queue(QUEUE, { connection, prefix });
+  // Told once by the connection's own watch (connection.ts); each call rejects by itself.
   queue.on('error', () => {});
   return {
     async keep(services) {
