@@ -12,7 +12,9 @@ const ORDER = [
   ['runbook'],
   ['recommendation'],
   ['config'],
+  ['oncall'],
   ['triage', 'watch'],
+  ['mitigation'],
   ['adapters'],
   ['collector'],
   ['main'],
@@ -20,8 +22,19 @@ const ORDER = [
 ];
 
 /** Left of \`triage\`: numbers and words only. */
-const PURE = new Set(['errors.ts', 'units.ts', 'analysis', 'incident', 'alert', 'report', 'runbook', 'recommendation']);
-const ALLOWED_IN_PURE = new Set(['zod']);
+const PURE = new Set([
+  'errors.ts',
+  'units.ts',
+  'analysis',
+  'incident',
+  'alert',
+  'report',
+  'runbook',
+  'recommendation',
+  'oncall',
+]);
+/** Calendars are data: no clock, no I/O. */
+const ALLOWED_IN_PURE = new Set(['zod', 'luxon', 'date-holidays', 'ical.js']);
 
 const SRC = resolve('src');
 const files = readdirSync(SRC, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'));
