@@ -59,7 +59,8 @@ async function openOrCount(alert: Alert, service: Service, parts: AlertDeskParts
     },
     service.site,
     alertId(alert),
-    true,
+    // With the opening: whoever takes the triage up must know of the kill that it is about.
+    countOccurrence(null, occurrence, { nowMs: now(), isOver: false }),
   );
   await alertBook.change(incident.id, (before, state) => {
     const isOver = state === 'closed' || (before !== null && before.quietSince !== null);

@@ -45,9 +45,11 @@ function request(parts: Partial<TriageRequest> = {}): TriageRequest {
   };
 }
 
-/** As an alert opens or joins. */
+/** As an alert opens or joins; one of a kind that never resolves. */
 async function open(key: string, parts: Partial<TriageRequest> = {}) {
-  return await books().incidents.openOrJoin(request(parts), 'local', `${service}/${key}`, true);
+  const told: Occurrence = { ...alert(`${key} opened it`), kind: 'rss_growth', fingerprint: null };
+  const first = countOccurrence(null, told, { nowMs: Date.now(), isOver: false });
+  return await books().incidents.openOrJoin(request(parts), 'local', `${service}/${key}`, first);
 }
 
 function alert(key: string): Occurrence {
@@ -136,6 +138,13 @@ describe('alerts of one service', () => {
 });
 
 describe('an incident with alerts', () => {
+  it('has the alert that opened it from its first moment; what joins is counted by its own step', async () => {
+    const { incident } = await open('first');
+    expect((await books().incidents.find(incident.id))?.alerts).toMatchObject({ entries: 1, others: { count: 1 } });
+    await open('second');
+    expect((await books().incidents.find(incident.id))?.alerts?.entries).toBe(1);
+  });
+
   it('stays open when its report finds memory healthy while something fires', async () => {
     const { incident } = await open('first');
     await count(incident.id, alert('first'));
@@ -164,7 +173,7 @@ describe('an incident with alerts', () => {
     });
     await report(incident.id);
     await count(incident.id, alert('first'), true);
-    expect(await incidents.find(incident.id)).toMatchObject({ state: 'triaging', round: 2, alerts: { entries: 1 } });
+    expect(await incidents.find(incident.id)).toMatchObject({ state: 'triaging', round: 2, alerts: { entries: 2 } });
     expect(await incidents.savedSteps(incident.id)).toEqual([]);
   });
 

@@ -1,4 +1,5 @@
 import type { Redis } from 'ioredis';
+import { alertState } from '../../incident/alert-state.ts';
 import { AlertTally } from '../../incident/alert-tally.ts';
 import { IncidentState } from '../../incident/incident.ts';
 import { CHANGE_ALERTS } from './alert-scripts.ts';
@@ -41,9 +42,4 @@ export function createAlertBook(redis: Redis, prefix: string): AlertBook {
       throw new Error(`the alerts of ${incidentId} change too fast`);
     },
   };
-}
-
-function alertState({ firing, quietSince }: AlertTally): 'firing' | 'quiet' | 'told' {
-  if (quietSince !== null) return 'quiet';
-  return firing.length > 0 ? 'firing' : 'told';
 }

@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis';
 import { z } from 'zod';
+import { alertState } from '../../incident/alert-state.ts';
 import { AlertTally } from '../../incident/alert-tally.ts';
 import { Incident, IncidentState, type TriageRequest } from '../../incident/incident.ts';
 import { StepResult } from '../../incident/step-result.ts';
@@ -28,13 +29,14 @@ export type RedisIncidentBook = IncidentBook & {
   /**
    * Atomically: the incident of the service that is being triaged, or a new one. The same `requestKey` again within a
    * day gets the incident that it opened, whatever its state. A request with a channel joins only what has a thread.
-   * `isAlert`: it also joins what is reported, and what was over within the hour.
+   * `firstTally`: an alert asks, so it also joins what is reported, and what was over within the hour. What it opens
+   * has this tally from the first moment; what it joins, its own.
    */
   openOrJoin(
     request: TriageRequest,
     site: string,
     requestKey?: string,
-    isAlert?: boolean,
+    firstTally?: AlertTally | null,
   ): Promise<{ incident: Incident; joined: boolean }>;
   /** A reported incident goes back into triage, in the thread that it has; null when it is not reported. */
   lookAgain(id: string): Promise<Incident | null>;
@@ -85,7 +87,7 @@ export function createIncidentBook(redis: Redis, prefix: string, now: () => numb
 
   return {
     find,
-    async openOrJoin(request, site, requestKey = '', isAlert = false) {
+    async openOrJoin(request, site, requestKey = '', firstTally = null) {
       const incident: Incident = {
         schema: 1,
         id: '',
@@ -101,8 +103,10 @@ export function createIncidentBook(redis: Redis, prefix: string, now: () => numb
       const asked = JSON.stringify(Request.parse(request));
       const channel = request.channelId ?? '';
       const times = [GOES_ON_SECONDS, REOPENED_SECONDS];
-      const args = [JSON.stringify(incident), KEEP_SECONDS, KEEP_IN_INDEX, asked, requestKey, channel, ...times];
-      const script = isAlert ? GO_ON + OPEN_OR_JOIN : OPEN_OR_JOIN;
+      const tally = firstTally === null ? ['', ''] : [JSON.stringify(firstTally), alertState(firstTally)];
+      const opening = [JSON.stringify(incident), KEEP_SECONDS, KEEP_IN_INDEX, asked, requestKey, channel];
+      const args = [...opening, ...times, ...tally];
+      const script = firstTally === null ? OPEN_OR_JOIN : GO_ON + OPEN_OR_JOIN;
       const [stored, state, joined] = Opened.parse(await redis.eval(script, keys.length, ...keys, ...args));
       return { incident: Incident.parse({ ...parseObject(stored), state }), joined: joined === 1 };
     },

@@ -5,7 +5,8 @@
  * two replicas, get the same incident. Who asks with a channel does not join an incident without one: its report would
  * reach no thread. KEYS: open pointer, id counter, index, prefix of incidents, prefix of requests.
  * ARGV: incident without id, keep seconds, index size, request, request key (the same one again within a day gets the
- * incident that it opened; empty: none), channel (empty: none). Returns incident, state, 1 when joined.
+ * incident that it opened; empty: none), channel (empty: none); from 7 on see `GO_ON`, last the first tally and its
+ * state (empty: no alert opens it). Returns incident, state, 1 when joined.
  */
 export const OPEN_OR_JOIN = `
 local function stored(id, joined)
@@ -24,6 +25,9 @@ local number = redis.call('INCR', KEYS[2])
 local id = 'M-' .. number
 local incident = string.gsub(ARGV[1], '"id":""', function() return '"id":"' .. id .. '"' end, 1)
 redis.call('HSET', KEYS[4] .. id, 'incident', incident, 'state', 'triaging', 'request', ARGV[4], 'channel', ARGV[6])
+if ARGV[9] ~= '' then
+  redis.call('HSET', KEYS[4] .. id, 'alerts', ARGV[9], 'alertState', ARGV[10], 'changedAt', redis.call('TIME')[1])
+end
 redis.call('EXPIRE', KEYS[4] .. id, ARGV[2])
 redis.call('SET', KEYS[1], id, 'EX', ARGV[2])
 if ARGV[5] ~= '' then redis.call('SET', KEYS[5] .. ARGV[5], id, 'EX', 86400) end
