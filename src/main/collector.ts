@@ -1,5 +1,4 @@
 /** The role `collector`: samples the processes of its site and looks into them for the bot. */
-import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { ConnectionOptions } from 'bullmq';
 import type { Redis } from 'ioredis';
@@ -11,6 +10,7 @@ import { createSampleStore } from '../adapters/redis/sample-store.ts';
 import { withDeadline } from '../adapters/redis/with-deadline.ts';
 import type { Snapshot } from '../analysis/snapshot.ts';
 import { chooseSibling, chooseTarget, type Target } from '../collector/choose-target.ts';
+import { hasEnded, nameCollector } from '../collector/collector-identity.ts';
 import { createIdentifier, type Ping } from '../collector/identify.ts';
 import type { SampledService } from '../collector/instance-table.ts';
 import { createObserver, type Observer } from '../collector/observer.ts';
@@ -71,7 +71,7 @@ export type LookOptions = {
 /** Runs until the signal aborts; then writes what waits, answers the looks under way and closes what it opened. */
 export async function runCollector(options: CollectorOptions): Promise<void> {
   const { redis, site, services, logger, signal, everySeconds, host = hostname() } = options;
-  const who = `${host}/${process.pid}/${randomUUID()}`;
+  const who = nameCollector(host);
   const { sampling, observer, tellOnce } = openSampling(options, { who, host });
   const worker = openSnapshotWorker(options, { sampling, observer, tellOnce });
   const report = () => void beatIfOnline(options, who);
@@ -118,7 +118,8 @@ function openSampling(options: CollectorOptions, { who, host }: Identity): Opene
     stores,
     host,
     isOnline: () => redis.status === 'ready',
-    claim: () => claimSampling(redis, prefix, { site, host }, { who, ttlSeconds }),
+    claim: () =>
+      claimSampling(redis, prefix, { site, host }, { who, ttlSeconds, hasEnded: (owner) => hasEnded(owner, host) }),
     now,
     logger,
     tellOnce,

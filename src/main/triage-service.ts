@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
@@ -6,6 +5,7 @@ import { createSnapshotTaker } from '../adapters/bullmq/snapshot-queue-taker.ts'
 import { createBaselineStore } from '../adapters/redis/baseline-store.ts';
 import { endBeating, isSiteAlive, whoServes } from '../adapters/redis/heartbeat.ts';
 import { createIncidentBook, type RedisIncidentBook } from '../adapters/redis/incident-book.ts';
+import { hasEnded } from '../collector/collector-identity.ts';
 import type { Service } from '../config/config.ts';
 import type { TriageRequest } from '../incident/incident.ts';
 import type { Report } from '../report/report.ts';
@@ -60,8 +60,8 @@ async function ensureCollector(world: World, { site, sockets }: Service): Promis
 async function isServed(redis: Redis, prefix: string, site: string): Promise<boolean> {
   const who = await whoServes(redis, prefix, site);
   if (who === null) return false;
-  const [host = '', pid = ''] = who.split('/');
-  if (host !== hostname() || existsSync(`/proc/${pid}`)) return true;
+  const host = hostname();
+  if (!hasEnded(who, host)) return true;
   await endBeating(redis, prefix, { site, host }, who);
   return false;
 }

@@ -1,11 +1,14 @@
 import { readdirSync } from 'node:fs';
+import { hostname } from 'node:os';
 import type { Redis } from 'ioredis';
 import { pino } from 'pino';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { createSnapshotTaker } from '../../src/adapters/bullmq/snapshot-queue-taker.ts';
 import { collectorMemory } from '../../src/adapters/redis/collector-memory.ts';
-import { isSiteAlive } from '../../src/adapters/redis/heartbeat.ts';
+import { claimSampling, isSiteAlive } from '../../src/adapters/redis/heartbeat.ts';
+import { samplerKey } from '../../src/adapters/redis/keys.ts';
 import type { ServiceMemory } from '../../src/analysis/memory.ts';
+import { hasEnded, nameCollector } from '../../src/collector/collector-identity.ts';
 import { runCollector } from '../../src/main/collector.ts';
 import { probeAccess } from '../../src/main/probe-access.ts';
 import { startRedis, type TestRedis } from '../support/redis.ts';
@@ -172,6 +175,37 @@ describe('sampling', () => {
       .poll(async () => instanceOf(await readMemory(), stays.pid)?.samples.length, PATIENTLY)
       .toBeGreaterThan(before?.samples.length ?? 0);
     expect(instanceOf(await readMemory(), stays.pid)?.startedAt).toBe(before?.startedAt);
+  });
+
+  test('takes over at once from a collector of this host that was killed, not from one that may live', async () => {
+    const place = { site: siteName(), host: hostname() };
+    const claim = async (who: string) =>
+      await claimSampling(client, PREFIX, place, {
+        who,
+        ttlSeconds: 60,
+        hasEnded: (owner) => hasEnded(owner, place.host),
+      });
+    const [host, pid, start, namespace, id] = nameCollector(place.host).split('/');
+    const other = async (...parts: (string | undefined)[]) => await claim(parts.join('/'));
+    // One of an older version, of another container, and a living one: only their own end or time frees the place.
+    for (const owner of [
+      [host, '999999', id],
+      [host, '999999', '1', 'pid:[1]', id],
+      [host, pid, start, namespace, 'x'],
+    ]) {
+      expect(await other(...owner)).toBe(true);
+      expect(await claim(nameCollector(place.host))).toBe(false);
+      await client.del(samplerKey(PREFIX, place.site, place.host));
+    }
+    // Its pid belongs to nobody any more, or to a process that began later.
+    for (const owner of [
+      [host, '999999', start, namespace, id],
+      [host, pid, '1', namespace, id],
+    ]) {
+      expect(await other(...owner)).toBe(true);
+      expect(await claim(nameCollector(place.host))).toBe(true);
+      await client.del(samplerKey(PREFIX, place.site, place.host));
+    }
   });
 
   test('a second collector of the host stands by and takes over when the first ends', async () => {

@@ -160,6 +160,16 @@ describe('by Socket Mode', () => {
     expect(await say('checkout')).toContain('M-12');
   });
 
+  test('twenty commands at once in a channel ask Slack once, and while Slack asks for rest nobody asks', async () => {
+    await start();
+    const asked = () => workspace.calls().filter(({ method }) => method === 'conversations.info').length;
+    workspace.faults.add({ method: 'conversations.info', kind: 'rate-limit', retryAfterSeconds: 30 });
+    const answers = await Promise.all(Array.from({ length: 20 }, () => say('checkout')));
+    expect(answers.every((text) => text.includes('M-12'))).toBe(true);
+    expect(await say('checkout')).toContain('M-12');
+    expect(asked()).toBe(1);
+  });
+
   test('help, list, status, failures and what is not understood are answered', async () => {
     await start();
     expect(await say('')).toContain('`/memtriage checkout`');

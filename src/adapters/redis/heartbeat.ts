@@ -18,17 +18,22 @@ export async function whoServes(redis: Redis, prefix: string, site: string): Pro
   return await redis.get(heartbeatKey(prefix, site));
 }
 
-/** True while `who` does the sampling of this host: two collectors side by side would record everything twice. */
+/**
+ * True while `who` does the sampling of this host: two collectors side by side would record everything twice.
+ * `hasEnded`: whether an owner is certainly gone. Then it is replaced at once; of others only their key's end tells.
+ */
 export async function claimSampling(
   redis: Redis,
   prefix: string,
   place: SamplingPlace,
-  { who, ttlSeconds }: { who: string; ttlSeconds: number },
+  { who, ttlSeconds, hasEnded }: { who: string; ttlSeconds: number; hasEnded: (owner: string) => boolean },
 ): Promise<boolean> {
   const key = samplerKey(prefix, place.site, place.host);
-  // After an owner that was killed, another one takes over when its key has run out.
-  const renewed = await redis.eval(CLAIM, 1, key, who, ttlSeconds);
-  return renewed === 1;
+  const claim = async (instead: string): Promise<string> =>
+    String(await redis.eval(CLAIM, 1, key, who, ttlSeconds, instead));
+  const owner = await claim('');
+  if (owner === who) return true;
+  return hasEnded(owner) && (await claim(owner)) === who;
 }
 
 /** Takes our marks away on a clean end, so that the bot says at once that nobody is there. */
@@ -38,11 +43,12 @@ export async function endBeating(redis: Redis, prefix: string, place: SamplingPl
 
 export type SamplingPlace = { site: string; host: string };
 
+/** KEYS: sampler. ARGV: who, seconds, an owner to replace (empty: none). Returns who has it now. */
 const CLAIM = `
 local owner = redis.call('get', KEYS[1])
-if owner and owner ~= ARGV[1] then return 0 end
+if owner and owner ~= ARGV[1] and owner ~= ARGV[3] then return owner end
 redis.call('set', KEYS[1], ARGV[1], 'EX', ARGV[2])
-return 1`;
+return ARGV[1]`;
 
 const RELEASE = `
 for _, key in ipairs(KEYS) do

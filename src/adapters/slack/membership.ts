@@ -1,6 +1,6 @@
 import { setTimeout } from 'node:timers/promises';
 import { z } from 'zod';
-import type { SlackWeb } from './slack-web.ts';
+import type { SlackAnswer, SlackWeb } from './slack-web.ts';
 
 export type Membership = {
   /** False only when Slack says so; when it can't be found out in time, the delivery will tell. */
@@ -19,26 +19,41 @@ const Info = z.object({ channel: z.object({ is_member: z.boolean().optional(), i
 /** Whether the bot may write where a command was typed. Needs `channels:read` and `groups:read`; without them: yes. */
 export function createMembership(web: SlackWeb): Membership {
   const believedUntil = new Map<string, number>();
+  const underWay = new Map<string, Promise<Told>>();
+  let quietUntil = 0;
+
+  async function ask(channelId: string): Promise<Told> {
+    const answer = await web.call('conversations.info', { channel: channelId });
+    if (answer.kind === 'rate-limited') quietUntil = Date.now() + answer.retryAfterSeconds * 1000;
+    const told = toTold(answer);
+    if (told === 'yes') {
+      const oldest = believedUntil.keys().next().value;
+      if (believedUntil.size >= MAX_CHANNELS && oldest !== undefined) believedUntil.delete(oldest);
+      believedUntil.set(channelId, Date.now() + BELIEVED_MS);
+    }
+    return told;
+  }
+
+  /** Twenty commands at once in a channel are one question, and none while Slack asks for rest. */
+  function askOnce(channelId: string): Promise<Told> {
+    const asked = underWay.get(channelId) ?? ask(channelId).finally(() => underWay.delete(channelId));
+    underWay.set(channelId, asked);
+    return asked;
+  }
+
   return {
     mayPostTo: async (channelId) => {
-      if ((believedUntil.get(channelId) ?? 0) > Date.now()) return true;
-      const isMember = await Promise.race([
-        ask(web, channelId),
-        setTimeout(DEADLINE_MS, 'not known' as const, { ref: false }),
-      ]);
-      if (isMember === 'no') return false;
-      if (isMember === 'yes') {
-        const oldest = believedUntil.keys().next().value;
-        if (believedUntil.size >= MAX_CHANNELS && oldest !== undefined) believedUntil.delete(oldest);
-        believedUntil.set(channelId, Date.now() + BELIEVED_MS);
-      }
-      return true;
+      const now = Date.now();
+      if ((believedUntil.get(channelId) ?? 0) > now || quietUntil > now) return true;
+      const late = setTimeout(DEADLINE_MS, 'not known' as const, { ref: false });
+      return (await Promise.race([askOnce(channelId), late])) !== 'no';
     },
   };
 }
 
-async function ask(web: SlackWeb, channelId: string): Promise<'yes' | 'no' | 'not known'> {
-  const answer = await web.call('conversations.info', { channel: channelId });
+type Told = 'yes' | 'no' | 'not known';
+
+function toTold(answer: SlackAnswer): Told {
   // A private channel that the bot is not in does not exist for it.
   if (answer.kind === 'refused') return answer.error === 'channel_not_found' ? 'no' : 'not known';
   const info = answer.kind === 'ok' ? Info.safeParse(answer.body) : null;
