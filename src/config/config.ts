@@ -12,6 +12,8 @@ export type Config = {
   /** Null: the collector's own samples are the only source. */
   prometheus: { url: string } | null;
   sampling: { everySeconds: number; keepSeconds: number };
+  /** Pods that the collector of `site` watches; null: none. `context`: of the kubeconfig; null: the current one, or the cluster that it runs in. */
+  kubernetes: { namespaces: readonly string[]; site: string; context: string | null } | null;
   /** Directory of the user's own runbooks; null: those that ship with memtriage. */
   runbooks: string | null;
   services: ReadonlyMap<string, Service>;
@@ -70,9 +72,12 @@ export type Rollback = {
 
 export type RollbackVia =
   | { kind: 'webhook'; url: string }
-  | { kind: 'kubernetes'; namespace: string; deployment: string }
+  | { kind: 'kubernetes'; namespace: string; workload: { kind: WorkloadKind; name: string } }
   | { kind: 'argoRollouts'; namespace: string; rollout: string }
+  | { kind: 'helm'; namespace: string; release: string }
   | { kind: 'command'; argv: readonly string[] };
+
+export type WorkloadKind = 'Deployment' | 'StatefulSet' | 'DaemonSet';
 
 export type Team = {
   name: string;

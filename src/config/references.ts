@@ -91,6 +91,8 @@ function badRollback(name: string, { rollback, team }: LooseService, teams: Loos
   if (rollback === undefined) return [];
   const path = ['services', name, 'rollback'];
   const wrong = rollback.via === undefined ? [] : notExactlyOne([...path, 'via'], rollback.via, VIA_KEYS);
+  const workload = Choices.parse(rollback.via?.['kubernetes']);
+  if (workload !== undefined) wrong.push(...notExactlyOne([...path, 'via', 'kubernetes'], workload, WORKLOAD_KEYS));
   const { mode } = rollback;
   if (mode !== 'approve' && mode !== 'auto') return wrong;
   if (rollback.via === undefined) {
@@ -108,7 +110,8 @@ function badRollback(name: string, { rollback, team }: LooseService, teams: Loos
   return wrong;
 }
 
-const VIA_KEYS = ['webhook', 'kubernetes', 'argoRollouts', 'command'];
+const VIA_KEYS = ['webhook', 'kubernetes', 'argoRollouts', 'helm', 'command'];
+const WORKLOAD_KEYS = ['deployment', 'statefulSet', 'daemonSet'];
 const ON_CALL_KEYS = ['rotation', 'ics', 'pagerduty'];
 /** Key -> the one that it only makes sense with. */
 const ON_CALL_COMPANIONS: Readonly<Record<string, string>> = {

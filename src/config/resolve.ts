@@ -1,7 +1,7 @@
 /** From the shape of the file to the Config that the rest works with: every default filled in, every path absolute. */
 import { dirname, resolve } from 'node:path';
 import { DEFAULT_POLICY, type Policy } from '../analysis/policy.ts';
-import type { Config, OnCall, Rollback, RollbackVia, Service, SnapshotSettings, Team } from './config.ts';
+import type { Config, OnCall, Rollback, RollbackVia, Service, SnapshotSettings, Team, WorkloadKind } from './config.ts';
 import type {
   ConfigFile,
   OnCallSection,
@@ -13,6 +13,7 @@ import type {
 } from './schema.ts';
 
 /** Defaults of the product where contract and policy name none. Seconds. */
+const DEFAULT_SITE = 'local';
 const SAMPLE_EVERY_SECONDS = 15;
 const KEEP_SECONDS = 7 * 86_400;
 const COOLDOWN_SECONDS = 3600;
@@ -45,6 +46,14 @@ export function resolveConfig(parsed: ConfigFile, file: string): Config {
       everySeconds: parsed.sampling?.every ?? SAMPLE_EVERY_SECONDS,
       keepSeconds: parsed.sampling?.keep ?? KEEP_SECONDS,
     },
+    kubernetes:
+      parsed.kubernetes === undefined
+        ? null
+        : {
+            namespaces: parsed.kubernetes.namespaces,
+            site: parsed.kubernetes.site ?? DEFAULT_SITE,
+            context: parsed.kubernetes.context ?? null,
+          },
     runbooks: parsed.runbooks === undefined ? null : resolve(directory, parsed.runbooks),
     services: new Map(
       Object.entries(parsed.services).map(([name, service]) => [name, toService(name, service, defaults)]),
@@ -67,7 +76,7 @@ function toService(name: string, service: ServiceSection, defaults: Defaults): S
   return {
     name,
     channel: service.channel ?? team?.channel ?? defaults.channel,
-    site: service.site ?? 'local',
+    site: service.site ?? DEFAULT_SITE,
     limitBytes: service.limit ?? null,
     sockets: service.sockets === undefined ? null : resolve(defaults.directory, service.sockets),
     metrics:
@@ -127,11 +136,25 @@ function toRollback(section: ServiceSection['rollback']): Rollback {
   };
 }
 
-function toVia({ webhook, kubernetes, argoRollouts, command }: ViaSection): RollbackVia | null {
+function toVia({ webhook, kubernetes, argoRollouts, helm, command }: ViaSection): RollbackVia | null {
   if (webhook !== undefined) return { kind: 'webhook', ...webhook };
-  if (kubernetes !== undefined) return { kind: 'kubernetes', ...kubernetes };
+  if (kubernetes !== undefined) return toKubernetes(kubernetes);
   if (argoRollouts !== undefined) return { kind: 'argoRollouts', ...argoRollouts };
+  if (helm !== undefined) return { kind: 'helm', ...helm };
   return command === undefined ? null : { kind: 'command', argv: command };
+}
+
+/** Exactly one workload is named: references.ts saw to it. */
+function toKubernetes(section: NonNullable<ViaSection['kubernetes']>): RollbackVia | null {
+  const { namespace, deployment, statefulSet, daemonSet } = section;
+  const via = (kind: WorkloadKind, name: string): RollbackVia => ({
+    kind: 'kubernetes',
+    namespace,
+    workload: { kind, name },
+  });
+  if (deployment !== undefined) return via('Deployment', deployment);
+  if (statefulSet !== undefined) return via('StatefulSet', statefulSet);
+  return daemonSet === undefined ? null : via('DaemonSet', daemonSet);
 }
 
 function toTeam(name: string, team: TeamSection, directory: string): Team {

@@ -76,8 +76,14 @@ export type SnapshotSection = z.infer<typeof SnapshotSection>;
 
 const ViaSection = section({
   webhook: section({ url: HttpUrl }).optional(),
-  kubernetes: section({ namespace: Name, deployment: Name }).optional(),
+  kubernetes: section({
+    namespace: Name,
+    deployment: Name.optional(),
+    statefulSet: Name.optional(),
+    daemonSet: Name.optional(),
+  }).optional(),
   argoRollouts: section({ namespace: Name, rollout: Name }).optional(),
+  helm: section({ namespace: Name, release: Name }).optional(),
   command: Argv.optional(),
 });
 export type ViaSection = z.infer<typeof ViaSection>;
@@ -143,6 +149,11 @@ export const ConfigFile = section({
     keep: duration('a duration from 1m to 90d', 60, 90 * 86_400).optional(),
   }).optional(),
   policy: PolicySection.optional(),
+  kubernetes: section({
+    namespaces: listOf(Name, 'a list of namespaces such as [shop]').min(1, 'at least one namespace'),
+    site: Name.optional(),
+    context: Text.optional(),
+  }).optional(),
   runbooks: Path.optional(),
   snapshot: SnapshotSection.optional(),
   services: named('service', ServiceSection),

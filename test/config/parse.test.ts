@@ -275,3 +275,48 @@ describe('a wrong file', () => {
     }
   });
 });
+
+describe('ways to roll back on Kubernetes', () => {
+  test('a Deployment, a StatefulSet, a DaemonSet or a Helm release', () => {
+    const viaOf = (via: string) =>
+      configOf(withService(`rollback: { via: ${via} }`)).services.get('checkout')?.rollback.via;
+    expect(viaOf('{ kubernetes: { namespace: shop, deployment: checkout } }')).toEqual({
+      kind: 'kubernetes',
+      namespace: 'shop',
+      workload: { kind: 'Deployment', name: 'checkout' },
+    });
+    expect(viaOf('{ kubernetes: { namespace: shop, statefulSet: db } }')).toMatchObject({
+      workload: { kind: 'StatefulSet', name: 'db' },
+    });
+    expect(viaOf('{ kubernetes: { namespace: shop, daemonSet: agent } }')).toMatchObject({
+      workload: { kind: 'DaemonSet', name: 'agent' },
+    });
+    expect(viaOf('{ helm: { namespace: shop, release: checkout } }')).toEqual({
+      kind: 'helm',
+      namespace: 'shop',
+      release: 'checkout',
+    });
+  });
+
+  test('none or two workloads at once are refused, with the place', () => {
+    const problems = (workload: string) =>
+      problemsOf(withService(`rollback: { via: { kubernetes: { namespace: shop${workload} } } }`));
+    const expected = 'expected exactly one of deployment, statefulSet, daemonSet';
+    expect(problems('')).toEqual([expect.stringContaining(`via.kubernetes: found none of them, ${expected}`)]);
+    expect(problems(', deployment: a, daemonSet: b')).toEqual([
+      expect.stringContaining('found deployment and daemonSet'),
+    ]);
+    expect(problems(', deploiment: a').join()).toContain('found the unknown key "deploiment", expected deployment');
+  });
+
+  test('the watch of pods: namespaces, the site whose collector does it, and the context', () => {
+    const text = withService('site: eu');
+    expect(configOf(text).kubernetes).toBe(null);
+    expect(configOf(`kubernetes: { namespaces: [shop, pay], site: eu, context: prod }\n${text}`).kubernetes).toEqual({
+      namespaces: ['shop', 'pay'],
+      site: 'eu',
+      context: 'prod',
+    });
+    expect(problemsOf(`kubernetes: { namespaces: [] }\n${text}`)[0]).toContain('expected at least one namespace');
+  });
+});

@@ -1,0 +1,59 @@
+/** The way in which a service is rolled back, as the collector of its site uses it. */
+import { z } from 'zod';
+import type { Outcome } from '../errors.ts';
+
+/** One rollback that people (or the configuration) agreed to. */
+export const RollbackOrder = z.object({
+  schema: z.literal(1),
+  /** The same order has the same key, however often it is given: what was done under it is not done again. */
+  key: z.string().min(1),
+  incident: z.string(),
+  service: z.string(),
+  site: z.string(),
+  from: z.string(),
+  to: z.string(),
+  requestedBy: z.string(),
+  approvedBy: z.array(z.string()),
+});
+export type RollbackOrder = z.infer<typeof RollbackOrder>;
+
+/** What a dry run found out; nothing was changed by it. */
+export type DryRun = {
+  /** What would be done, as a sentence; or why it would not work. */
+  outcome: Outcome<string>;
+  /** `Argo CD`, `Flux`: it would undo the rollback, so it has to be made there. Null: none was seen, or can't be seen. */
+  managedBy: string | null;
+  /** Is another change of the service under way? Null: can't be told this way. */
+  isRollingOut: boolean | null;
+};
+
+/**
+ * How an act ended. `failed`: the message says what was changed. `unknown`: it was begun, and nobody can tell how far it
+ * came: a person has to look.
+ */
+export const ActEnd = z.object({ state: z.enum(['done', 'failed', 'unknown']), message: z.string() });
+export type ActEnd = z.infer<typeof ActEnd>;
+
+/** `not-begun`: to act is safe: nothing was done under this key, or whoever does it takes the same key for the same act. */
+export type ActStatus = ActEnd | { state: 'not-begun' | 'under-way'; message: string };
+
+export type ActContext = {
+  /** Aborted when the collector stops: the act is left as it stands, and is followed by whoever comes next. Rejects then. */
+  signal: AbortSignal;
+  /** A plain sentence for the thread, whenever something moved. */
+  progress: (text: string) => void;
+  /** What the executor must know again after a crash, such as an address to ask. Kept with the order. */
+  receipt: { read: () => Promise<string | null>; write: (text: string) => Promise<void> };
+};
+
+/** Every call ends by itself within the deadline of its executor. */
+export interface RollbackExecutor {
+  /** Changes nothing. */
+  dryRun(order: RollbackOrder, signal: AbortSignal): Promise<DryRun>;
+  /** Begins it and waits for its end. Called once for each key, unless `status` said `not-begun`. */
+  act(order: RollbackOrder, context: ActContext): Promise<ActEnd>;
+  /** What became of an act that somebody began and did not see to its end. Changes nothing. */
+  status(order: RollbackOrder, context: ActContext): Promise<ActStatus>;
+  /** Waits for the end of an act that is under way. */
+  follow(order: RollbackOrder, context: ActContext): Promise<ActEnd>;
+}
