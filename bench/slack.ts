@@ -199,6 +199,8 @@ async function openDesk() {
     signingSecret: null,
     port: null,
     desk,
+    actions: { press: async () => ({ kind: 'told', text: null }), submit: async () => null },
+    isFirst: async () => true,
     web,
     signal,
   });

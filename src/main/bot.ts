@@ -3,9 +3,12 @@ import { createSnapshotTaker } from '../adapters/bullmq/snapshot-queue-taker.ts'
 import { createTriageQueue, startTriageWorker, type TriageQueue } from '../adapters/bullmq/triage-queue.ts';
 import { closeWorker } from '../adapters/close-worker.ts';
 import { startBotServer } from '../adapters/http/bot-server.ts';
+import { createAuditBook } from '../adapters/redis/audit-book.ts';
 import { createBaselineStore } from '../adapters/redis/baseline-store.ts';
+import { isFirstSeen } from '../adapters/redis/first-seen.ts';
 import { isSiteAlive } from '../adapters/redis/heartbeat.ts';
 import { createIncidentBook, type RedisIncidentBook } from '../adapters/redis/incident-book.ts';
+import { createRollbackBook } from '../adapters/redis/rollback-book.ts';
 import { createOutbox } from '../adapters/slack/outbox.ts';
 import { startOutboxWorker } from '../adapters/slack/outbox-worker.ts';
 import { startSlackApp } from '../adapters/slack/slack-app.ts';
@@ -13,12 +16,15 @@ import { createSlackWeb } from '../adapters/slack/slack-web.ts';
 import { CommandError, EXIT_CONFIG, EXIT_USAGE, messageOf } from '../errors.ts';
 import { Report } from '../report/report.ts';
 import { renderReportHtml } from '../report/report-html.ts';
+import { rollbackPart } from '../report/slack-rollback.ts';
 import type { Ports } from '../triage/ports.ts';
 import { createTurns } from '../triage/turns.ts';
+import { createActionDesk } from './action-desk.ts';
 import { startAlerting } from './alerting.ts';
 import { createDesk } from './desk.ts';
 import { loadRunbooks } from './load-runbooks.ts';
-import { refreshThread, shareRuns, withNewestAlerts } from './refresh-thread.ts';
+import { lookActions, lookPart } from './look-actions.ts';
+import { type RootParts, refreshThread, shareRuns, withNewestAlerts } from './refresh-thread.ts';
 import { runStoredTriage } from './run-triage.ts';
 import { aborted, signalOfStop } from './shutdown.ts';
 import { startWatching } from './watching.ts';
@@ -59,7 +65,13 @@ async function startBot(world: World): Promise<Bot> {
   const incidents = createIncidentBook(connection, prefix, Date.now);
   const baselines = createBaselineStore({ redis: connection, prefix });
   const web = createSlackWeb({ ...slack, logger });
-  const outbox = createOutbox({ redis: connection, connection, prefix, web, logger });
+  const audit = createAuditBook(connection, prefix);
+  const rollbacks = createRollbackBook(connection, prefix);
+  const rootParts: RootParts = async (incident) => {
+    const rollback = await rollbacks.find(incident.id);
+    return [...(rollback === null ? [] : [rollbackPart(rollback)]), lookPart(incident)];
+  };
+  const outbox = createOutbox({ redis: connection, connection, prefix, web, logger, rootParts });
   closers.add('outbox', outbox.close);
   const snapshots = createSnapshotTaker({
     connection,
@@ -87,7 +99,7 @@ async function startBot(world: World): Promise<Bot> {
     thread: withNewestAlerts(outbox, incidents),
   };
   const runner = { config, runbooks, ports, logger, signal, takeTurn: createTurns() };
-  const refresh = shareRuns((incidentId) => refreshThread(incidentId, incidents, outbox, runner));
+  const refresh = shareRuns((incidentId) => refreshThread(incidentId, incidents, outbox, { ...runner, rootParts }));
   const triageWorker = startTriageWorker({
     connection: redis.blocking(),
     prefix,
@@ -110,7 +122,12 @@ async function startBot(world: World): Promise<Bot> {
     onRefused = reject;
   });
   refusedBySlack.catch(() => {});
-  const app = await startSlackApp({ ...slack, port: null, desk, web, logger, signal, onRefused });
+  const isFirst = (key: string, seconds?: number) => isFirstSeen(connection, prefix, key, seconds);
+  const actions = createActionDesk({
+    ...lookActions({ world, incidents, baselines, queue, outbox, audit, admit: isFirst }),
+  });
+  const inbound = { ...slack, port: null, desk, actions, isFirst, web };
+  const app = await startSlackApp({ ...inbound, logger, signal, onRefused });
   closers.add('slack', app.close);
   const server = await startBotServer({
     port: world.environment.port,

@@ -1,6 +1,7 @@
 import type { RedisIncidentBook } from '../adapters/redis/incident-book.ts';
 import type { Incident } from '../incident/incident.ts';
 import { Report } from '../report/report.ts';
+import type { RootPart } from '../report/slack-buttons.ts';
 import { selectRunbook } from '../runbook/runbook.ts';
 import type { IncidentThread } from '../triage/ports.ts';
 import { toProgress } from '../triage/triage.ts';
@@ -14,30 +15,44 @@ export function withNewestAlerts(thread: IncidentThread, incidents: RedisInciden
   const newest = async (incident: Incident): Promise<Incident> => (await incidents.find(incident.id)) ?? incident;
   return {
     showProgress: async (incident, progress) => await thread.showProgress(await newest(incident), progress),
-    publishReport: async (incident, report) => await thread.publishReport(await newest(incident), report),
+    async publishReport(incident, report) {
+      const known = await newest(incident);
+      // It is stored as reported a moment later; its buttons shall not wait for another edit.
+      const state = report.verdict === 'healthy' ? 'closed' : 'reported';
+      await thread.publishReport(known.state === 'triaging' ? { ...known, state } : known, report);
+    },
   };
 }
 
+/** What the keepers of state show on the root of an incident. */
+export type RootParts = (incident: Incident) => Promise<readonly RootPart[]>;
+
 /**
- * Brings the thread of an incident with alerts to what is stored of it. Everybody who changed something calls it, and
+ * Brings the thread of an incident to what is stored of it. Everybody who changed something calls it, and
  * looks once more after writing: so the last one to write has seen the last change.
  */
 export async function refreshThread(
   incidentId: string,
   incidents: RedisIncidentBook,
   thread: IncidentThread,
-  runner: Pick<TriageRunner, 'config' | 'runbooks'>,
+  runner: Pick<TriageRunner, 'config' | 'runbooks'> & { rootParts: RootParts },
 ): Promise<void> {
   let shown: string | null = null;
   for (let round = 0; round < MAX_ROUNDS; round += 1) {
     const incident = await incidents.find(incidentId);
     const report = await incidents.reportJson(incidentId);
-    const state = JSON.stringify([incident, report]);
-    if (incident?.alerts === undefined || state === shown) return;
+    const parts = incident === null ? [] : await runner.rootParts(incident);
+    const state = JSON.stringify([incident, report, parts]);
+    if (incident === null || state === shown || isSettled(incident, parts)) return;
     if (report !== null) await thread.publishReport(incident, Report.parse(JSON.parse(report)));
     else await showSavedSteps(incident, incidents, thread, runner);
     shown = state;
   }
+}
+
+/** What was closed shows why, and that stays. */
+function isSettled({ state, alerts }: Incident, parts: readonly RootPart[]): boolean {
+  return state === 'closed' && alerts === undefined && parts.every(({ head }) => head === null);
 }
 
 /**

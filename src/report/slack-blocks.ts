@@ -9,7 +9,20 @@ type Mrkdwn = { type: 'mrkdwn'; text: string; verbatim: true };
 export type SlackBlock =
   | { type: 'section'; text: Mrkdwn; expand: true }
   | { type: 'context'; elements: Mrkdwn[] }
+  | { type: 'actions'; elements: SlackButton[] }
   | { type: 'divider' };
+
+type PlainText = { type: 'plain_text'; text: string; emoji: true };
+
+export type SlackButton = {
+  type: 'button';
+  action_id: string;
+  text: PlainText;
+  value: string;
+  style?: 'primary' | 'danger';
+  /** Slack's own question before the press counts. */
+  confirm?: { title: PlainText; text: PlainText; confirm: PlainText; deny: PlainText };
+};
 
 /** `text` is the whole message for screen readers and notifications, not a summary of it. */
 export type SlackMessage = { text: string; blocks: readonly SlackBlock[] };
@@ -85,6 +98,13 @@ export function section(lines: readonly string[]): SlackBlock {
 /** Small print: parts that were escaped already, on one line. */
 export function context(parts: readonly string[]): SlackBlock {
   return { type: 'context', elements: [mrkdwn(fitLines(parts, MAX_CONTEXT, ' · '))] };
+}
+
+/** Plain text of a label, cut to what Slack takes there: 75 on a button, 24 in the head of a modal. */
+export function plainText(raw: string, max: number): PlainText {
+  const points = Array.from(clean(raw.slice(0, max * 4)));
+  const text = points.length > max ? `${points.slice(0, max - 1).join('')}…` : points.join('');
+  return { type: 'plain_text', text: text === '' ? '-' : text, emoji: true };
 }
 
 /** The message within Slack's limits of number and sum, whatever went in. Blocks that don't fit are left out from the end. */

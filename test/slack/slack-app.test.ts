@@ -39,6 +39,12 @@ class Desk implements CommandDesk {
   });
 }
 
+/** Buttons have a test of their own. */
+const noActions: Pick<SlackAppOptions, 'actions' | 'isFirst'> = {
+  actions: { press: async () => ({ kind: 'told', text: null }), submit: async () => null },
+  isFirst: async () => true,
+};
+
 let workspace: Workspace;
 let desk: Desk;
 let app: SlackApp | null = null;
@@ -48,6 +54,7 @@ async function start(settings: WorkspaceOptions = {}, changes: Partial<SlackAppO
   const common = { botToken: workspace.botToken, slackApiUrl: workspace.apiUrl, logger: silent };
   const started = await startSlackApp({
     ...common,
+    ...noActions,
     appToken: workspace.appToken,
     signingSecret: null,
     port: null,
@@ -238,6 +245,7 @@ describe('by Socket Mode', () => {
     const common = { botToken: away.botToken, slackApiUrl: away.apiUrl, logger: silent };
     app = await startSlackApp({
       ...common,
+      ...noActions,
       appToken: away.appToken,
       signingSecret: null,
       port: null,

@@ -47,3 +47,8 @@ export function watchStateKey(prefix: string, service: string): string {
 export function deploysKey(prefix: string, service: string): string {
   return `${prefix}:deploys:${encodeURIComponent(service)}`;
 }
+
+/** List: rollbacks of the service that were carried out or tried, as JSON, newest first. */
+export function rollbacksKey(prefix: string, service: string): string {
+  return `${prefix}:rollbacks:${encodeURIComponent(service)}`;
+}

@@ -6,16 +6,15 @@ import type { Logger } from 'pino';
 import { z } from 'zod';
 import { messageOf } from '../../errors.ts';
 import type { Incident } from '../../incident/incident.ts';
-import type { Progress, Report } from '../../report/report.ts';
-import { renderAlertReplies, withAlerts } from '../../report/slack-alerts.ts';
+import type { Report } from '../../report/report.ts';
 import type { SlackMessage } from '../../report/slack-blocks.ts';
-import { renderClosedReply, renderClosedRoot, renderEvent } from '../../report/slack-event.ts';
-import { renderProgressRoot, renderReportRoot } from '../../report/slack-root.ts';
-import { renderReportThread } from '../../report/slack-thread.ts';
+import type { RootPart } from '../../report/slack-buttons.ts';
+import { renderEvent } from '../../report/slack-event.ts';
 import type { IncidentThread } from '../../triage/ports.ts';
-import { OutboxStore, type WantedMessage } from './outbox-store.ts';
+import { OutboxStore } from './outbox-store.ts';
 import { PRIORITY, ROOT } from './outbox-thread.ts';
 import type { SlackWeb } from './slack-web.ts';
+import { closedThread, progressThread, reportThread, type WantedThread } from './thread-messages.ts';
 
 export type OutboxOptions = {
   /** For the outbox's own keys. */
@@ -30,6 +29,8 @@ export type OutboxOptions = {
   retentionMs?: number;
   /** The signed address of a report's page; null: none is shown. */
   linkTo?: (incidentId: string) => string | null;
+  /** What the keepers of state (rollback, on-call, …) show on the root beside the report. */
+  rootParts?: (incident: Incident) => Promise<readonly RootPart[]>;
 };
 
 export interface Outbox extends IncidentThread {
@@ -54,7 +55,8 @@ export const RETENTION_MS = 7 * 24 * 3600 * 1000;
  * in any replica, brings Slack to it: one root and one report in the end, whatever dies in between.
  */
 export function createOutbox(options: OutboxOptions): Outbox {
-  const { redis, prefix, web, logger, retentionMs = RETENTION_MS, linkTo = () => null } = options;
+  const { redis, prefix, web, logger, retentionMs = RETENTION_MS } = options;
+  const { linkTo = () => null, rootParts = async () => [] } = options;
   const store = new OutboxStore(redis, { prefix, retentionMs });
   const queue = createOutboxQueue(options);
   const findThread: Outbox['findThread'] = async (incidentId) => {
@@ -62,11 +64,16 @@ export function createOutbox(options: OutboxOptions): Outbox {
     const rootTs = thread?.sent.get(ROOT)?.ts;
     return thread === undefined || rootTs === undefined ? null : { channelId: thread.channelId, rootTs };
   };
+  const want = async ({ id, channelId }: Incident, { priority, messages }: WantedThread): Promise<void> => {
+    if (channelId === null) return;
+    await store.want(id, channelId, priority, messages);
+    await wakeChannel(queue, channelId);
+  };
   return {
     findThread,
     showProgress: async (incident, progress) => {
       try {
-        await showProgress(store, queue, incident, progress);
+        await want(incident, progressThread({ incident, parts: await rootParts(incident) }, progress));
       } catch (thrown) {
         logger.warn(
           { incidentId: incident.id, why: messageOf(thrown) },
@@ -75,12 +82,11 @@ export function createOutbox(options: OutboxOptions): Outbox {
       }
     },
     publishReport: async (incident, report) => {
-      await publishReport(store, queue, incident, report, linkTo(incident.id));
+      await want(incident, reportThread({ incident, parts: await rootParts(incident) }, report, linkTo(incident.id)));
     },
     showClosed: async (incident, report, why) => {
-      if ((await findThread(incident.id)) !== null) {
-        await showClosed(store, queue, incident, { report, why, link: linkTo(incident.id) });
-      }
+      if ((await findThread(incident.id)) === null) return;
+      await want(incident, closedThread(incident, report, why, linkTo(incident.id)));
     },
     tellEvent: async (incident, key, text) => {
       if (incident.channelId === null || (await findThread(incident.id)) === null) return;
@@ -122,62 +128,6 @@ export function createOutboxQueue({
   });
   queue.on('error', (err) => logger.debug({ err }, 'the outbox queue lost Redis'));
   return queue;
-}
-
-async function showProgress(store: OutboxStore, queue: Queue, incident: Incident, progress: Progress): Promise<void> {
-  if (incident.channelId === null) return;
-  const message = withAlerts(incident, renderProgressRoot(incident, progress));
-  const isUrgent = isOomKilled(incident);
-  await store.want(incident.id, incident.channelId, isUrgent ? PRIORITY.urgent : PRIORITY.root, [
-    { key: ROOT, kind: 'progress', message, isUrgent },
-    ...alertReplies(incident),
-  ]);
-  await wakeChannel(queue, incident.channelId);
-}
-
-async function publishReport(
-  store: OutboxStore,
-  queue: Queue,
-  incident: Incident,
-  report: Report,
-  link: string | null,
-): Promise<void> {
-  if (incident.channelId === null) return;
-  const root = withAlerts(incident, renderReportRoot(report, { requestedBy: incident.openedBy, link }));
-  const replies = renderReportThread(report).map((message, i) => ({
-    key: `report-${i + 1}`,
-    kind: 'reply' as const,
-    message,
-  }));
-  const isUrgent = isOomKilled(incident);
-  await store.want(incident.id, incident.channelId, isUrgent ? PRIORITY.urgent : PRIORITY.report, [
-    { key: ROOT, kind: 'report', message: root, isUrgent },
-    ...replies,
-    ...alertReplies(incident),
-  ]);
-  await wakeChannel(queue, incident.channelId);
-}
-
-function isOomKilled({ alerts }: Incident): boolean {
-  return alerts !== undefined && alerts.kills !== null;
-}
-
-function alertReplies({ alerts }: Incident): WantedMessage[] {
-  return alerts === undefined ? [] : renderAlertReplies(alerts).map((reply) => ({ ...reply, kind: 'reply' }));
-}
-
-async function showClosed(
-  store: OutboxStore,
-  queue: Queue,
-  incident: Incident,
-  { report, why, link }: { report: Report; why: string; link: string | null },
-): Promise<void> {
-  if (incident.channelId === null) return;
-  await store.want(incident.id, incident.channelId, PRIORITY.report, [
-    { key: ROOT, kind: 'report', message: renderClosedRoot(report, why, { requestedBy: incident.openedBy, link }) },
-    { key: 'closed', kind: 'reply', message: renderClosedReply(report, why) },
-  ]);
-  await wakeChannel(queue, incident.channelId);
 }
 
 /** A person waits for the answer that the address belongs to. */

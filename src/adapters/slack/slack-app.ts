@@ -5,18 +5,20 @@ import type { Logger } from 'pino';
 import { type Asked, answerCommand } from './answer-command.ts';
 import type { CommandDesk } from './command-desk.ts';
 import { createMembership, type Membership } from './membership.ts';
+import { type ActionParts, listenToActions } from './slack-actions.ts';
 import { identify, type SlackIdentity } from './slack-identity.ts';
 import { createInbound, type InboundOptions } from './slack-inbound.ts';
 import { toSlackLogger } from './slack-logger.ts';
 import { REQUEST_TIMEOUT_MS, type SlackWeb } from './slack-web.ts';
 
-export type SlackAppOptions = InboundOptions & {
-  botToken: string;
-  desk: CommandDesk;
-  web: SlackWeb;
-  /** Ends the wait for a Slack that does not answer at the start. */
-  signal: AbortSignal;
-};
+export type SlackAppOptions = InboundOptions &
+  Pick<ActionParts, 'actions' | 'isFirst'> & {
+    botToken: string;
+    desk: CommandDesk;
+    web: SlackWeb;
+    /** Ends the wait for a Slack that does not answer at the start. */
+    signal: AbortSignal;
+  };
 
 export type SlackApp = {
   identity: SlackIdentity;
@@ -31,7 +33,7 @@ export type SlackApp = {
 const DRAIN_MS = 5000;
 
 /**
- * Slash commands and mentions in, answers out. Waits for Slack while it does not answer; throws a `CommandError`
+ * Slash commands, mentions and presses of buttons in, answers out. Waits for Slack while it does not answer; throws a `CommandError`
  * when Slack refuses the token, or when neither an app token nor a signing secret was given.
  */
 export async function startSlackApp(options: SlackAppOptions): Promise<SlackApp> {
@@ -70,8 +72,9 @@ export async function startSlackApp(options: SlackAppOptions): Promise<SlackApp>
   };
 }
 
-/** Commands and mentions go the same way; the set holds those that are being answered. */
-function listen(app: App, { desk, web, logger }: SlackAppOptions, membership: Membership): Set<Promise<void>> {
+/** Commands, mentions and presses go the same way; the set holds those that are being answered. */
+function listen(app: App, options: SlackAppOptions, membership: Membership): Set<Promise<void>> {
+  const { desk, web, logger } = options;
   const underWay = new Set<Promise<void>>();
   const track = async (work: Promise<void>): Promise<void> => {
     underWay.add(work);
@@ -93,6 +96,7 @@ function listen(app: App, { desk, web, logger }: SlackAppOptions, membership: Me
     const asked = { text, userId: event.user, channelId: event.channel, requestId: body.event_id };
     await track(answerMention(web, asked, event.thread_ts ?? null, await answer(asked), logger));
   });
+  listenToActions(app, options, track);
   return underWay;
 }
 
