@@ -14,6 +14,7 @@ COPY --from=build /app/package.json ./
 COPY --from=build /app/node_modules node_modules
 COPY --from=build /app/dist dist
 COPY src/probe src/probe
+COPY src/adapters/on-call/list-holidays.mjs src/adapters/on-call/list-holidays.mjs
 COPY runbooks runbooks
 USER node
 EXPOSE 8080

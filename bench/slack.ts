@@ -191,6 +191,7 @@ async function openDesk() {
     status: async () => ({ kind: 'unknown-service' }),
     baseline: async () => ({ kind: 'unknown-service' }),
     history: async () => ({ kind: 'unknown-service' }),
+    onCall: async () => [],
   };
   const signal = new AbortController().signal;
   const app = await startSlackApp({

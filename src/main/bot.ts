@@ -11,6 +11,7 @@ import { createIncidentBook, type RedisIncidentBook } from '../adapters/redis/in
 import { createRollbackBook } from '../adapters/redis/rollback-book.ts';
 import { createOutbox } from '../adapters/slack/outbox.ts';
 import { startOutboxWorker } from '../adapters/slack/outbox-worker.ts';
+import { createPeopleByEmail } from '../adapters/slack/people-by-email.ts';
 import { startSlackApp } from '../adapters/slack/slack-app.ts';
 import { createSlackWeb } from '../adapters/slack/slack-web.ts';
 import { CommandError, EXIT_CONFIG, EXIT_USAGE, messageOf } from '../errors.ts';
@@ -25,6 +26,7 @@ import { createDesk } from './desk.ts';
 import { loadRunbooks } from './load-runbooks.ts';
 import { lookActions, lookPart } from './look-actions.ts';
 import { type RootParts, refreshThread, shareRuns, withNewestAlerts } from './refresh-thread.ts';
+import { createRotas } from './rotas.ts';
 import { runStoredTriage } from './run-triage.ts';
 import { aborted, signalOfStop } from './shutdown.ts';
 import { startWatching } from './watching.ts';
@@ -114,7 +116,8 @@ async function startBot(world: World): Promise<Bot> {
   const queue = createTriageQueue(connection, prefix);
   closers.add('triage queue', queue.close);
   await queueOrphans(incidents, queue);
-  const desk = createDesk({ world, incidents, baselines, queue, outbox });
+  const rotas = createRotas({ ...world, findPeople: createPeopleByEmail(web) });
+  const desk = createDesk({ world, incidents, baselines, queue, outbox, rotas });
   await startWatching({ world, incidents, baselines, snapshots, queue, outbox, desk });
   const routes = startAlerting({ world, incidents, triageQueue: queue, outbox, refresh, desk });
   let onRefused: (error: CommandError) => void = () => {};

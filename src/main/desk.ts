@@ -9,6 +9,8 @@ import { type Failure, messageOf } from '../errors.ts';
 import type { Incident, TriageRequest } from '../incident/incident.ts';
 import { baselineLine } from '../report/baseline-text.ts';
 import { setBaseline } from '../watch/set-baseline.ts';
+import { viewOnCall } from './on-call-desk.ts';
+import type { Rotas } from './rotas.ts';
 import { toTriagedService } from './run-triage.ts';
 import type { World } from './world.ts';
 
@@ -18,6 +20,7 @@ export type DeskParts = {
   baselines: BaselineStore;
   queue: TriageQueue;
   outbox: Outbox;
+  rotas: Rotas;
 };
 
 /** Without `--since`: a day shows the daily cycle, and what came before the deploy of the morning. */
@@ -26,12 +29,12 @@ const SHOWN_INCIDENTS = 20;
 /** How far `history` and `status` look back among the incidents of all services. */
 const SEARCHED_INCIDENTS = 500;
 
-export function createDesk({ world, incidents, baselines, queue, outbox }: DeskParts): CommandDesk {
+export function createDesk({ world, incidents, baselines, queue, outbox, rotas }: DeskParts): CommandDesk {
   const { config } = world;
   return {
     serviceNames: () => [...config.services.keys()],
     defaultSinceSeconds: () => DEFAULT_SINCE_SECONDS,
-    startTriage: (request) => startTriage(request, { world, incidents, baselines, queue, outbox }),
+    startTriage: (request) => startTriage(request, { world, incidents, queue, outbox }),
     async listServices() {
       return await Promise.all(
         [...config.services.values()].map(async ({ name, team }) => {
@@ -54,6 +57,7 @@ export function createDesk({ world, incidents, baselines, queue, outbox }: DeskP
       if (configured === undefined) return { kind: 'unknown-service' };
       return await answerBaseline(verb, toTriagedService(configured), by, { world, baselines });
     },
+    onCall: async () => await viewOnCall(config.teams.values(), rotas, Date.now()),
     async history(service) {
       if (!config.services.has(service)) return { kind: 'unknown-service' };
       const all = await incidents.recent(SEARCHED_INCIDENTS);
@@ -73,7 +77,7 @@ export function createDesk({ world, incidents, baselines, queue, outbox }: DeskP
  */
 async function startTriage(
   request: TriageRequest & { requestId: string },
-  { world, incidents, queue, outbox }: DeskParts,
+  { world, incidents, queue, outbox }: Pick<DeskParts, 'world' | 'incidents' | 'queue' | 'outbox'>,
 ): Promise<StartedTriage> {
   const service = world.config.services.get(request.service);
   if (service === undefined) return { kind: 'unknown-service' };

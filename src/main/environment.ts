@@ -14,6 +14,8 @@ export type Environment = {
   webhookToken: Secret | null;
   rollbackSecret: Secret | null;
   pagerDutyToken: Secret | null;
+  /** Without trailing slash; accounts in the EU have another one. */
+  pagerDutyUrl: string;
   /** May carry a password; null: the embedded Redis. */
   redisUrl: Secret | null;
   /** Absolute path. */
@@ -27,6 +29,7 @@ export type Environment = {
 };
 
 const DEFAULT_SLACK_API_URL = 'https://slack.com/api/';
+const DEFAULT_PAGERDUTY_URL = 'https://api.pagerduty.com';
 
 function secret(expected: string, pattern: RegExp) {
   return z
@@ -55,6 +58,10 @@ const Variables = z.object({
     .url({ protocol: /^https?$/, error: 'a URL such as https://slack.com/api/' })
     .transform((url) => (url.endsWith('/') ? url : `${url}/`))
     .default(DEFAULT_SLACK_API_URL),
+  MEMTRIAGE_PAGERDUTY_URL: z
+    .url({ protocol: /^https?$/, error: 'a URL such as https://api.eu.pagerduty.com' })
+    .transform((url) => url.replace(/\/+$/, ''))
+    .default(DEFAULT_PAGERDUTY_URL),
   PORT: z
     .string()
     .regex(/^\d{1,5}$/, { error: 'a port from 0 to 65535' })
@@ -87,6 +94,7 @@ export function readEnvironment(env: Readonly<Record<string, string | undefined>
     webhookToken: data.MEMTRIAGE_WEBHOOK_TOKEN,
     rollbackSecret: data.MEMTRIAGE_ROLLBACK_SECRET,
     pagerDutyToken: data.MEMTRIAGE_PAGERDUTY_TOKEN,
+    pagerDutyUrl: data.MEMTRIAGE_PAGERDUTY_URL,
     redisUrl: data.REDIS_URL,
     configFile: resolve(data.MEMTRIAGE_CONFIG),
     slackApiUrl: data.SLACK_API_URL,

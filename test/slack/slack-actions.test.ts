@@ -64,6 +64,7 @@ beforeEach(async () => {
       listServices: async () => [],
       status: async () => ({ kind: 'unknown-service' }),
       baseline: async () => ({ kind: 'unknown-service' }),
+      onCall: async () => [],
       history: async () => ({ kind: 'unknown-service' }),
     },
     actions: desk,

@@ -31,6 +31,7 @@ class Desk implements CommandDesk {
     lines: ['M-12 <!channel>'],
   });
   baseline = async () => ({ kind: 'unknown-service' as const });
+  onCall = async () => [];
   history = async () => ({
     outcome: 'error' as const,
     who: 'operator' as const,
@@ -185,7 +186,8 @@ describe('by Socket Mode', () => {
     expect(await say('baseline show chart')).toContain('Did you mean `cart`?');
     expect(await say('history checkout')).toBe('🟠 Redis is away. Start it.');
     expect(await say('checkout --frobnicate')).toContain('Try `/memtriage checkout --since 6h --no-snapshot`');
-    expect(await say('oncall')).toContain('does not know `oncall` yet');
+    expect(await say('oncall')).toContain('No team is configured');
+    expect(await say('silence checkout 2h known batch')).toContain('does not know `silence` yet');
   });
 
   test('a mention in a thread goes the same way and is answered there, for the asker only', async () => {

@@ -89,7 +89,12 @@ function replica(channel: string | null = 'C0ONCALL'): WatchPorts {
   } as Outbox;
   const snapshots = { takeSnapshot: async () => await Promise.resolve(inconclusive('operator', 'none here', '')) };
   const baselines = createBaselineStore({ redis, prefix });
-  const desk = createDesk({ world, incidents, baselines, queue, outbox });
+  const nobody = inconclusive('operator', 'no team here', '');
+  const rotas = {
+    rotaOf: async () => await Promise.resolve(nobody),
+    hoursOf: async () => await Promise.reject(nobody),
+  };
+  const desk = createDesk({ world, incidents, baselines, queue, outbox, rotas });
   const parts = { world, incidents, baselines, snapshots, queue, outbox, desk };
   return { ...toWatchPorts(parts), now: () => nowSeconds * 1000 };
 }

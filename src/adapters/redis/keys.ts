@@ -52,3 +52,8 @@ export function deploysKey(prefix: string, service: string): string {
 export function rollbacksKey(prefix: string, service: string): string {
   return `${prefix}:rollbacks:${encodeURIComponent(service)}`;
 }
+
+/** String that expires: the last good answer of the team's schedule, as JSON. */
+export function rotaKey(prefix: string, team: string): string {
+  return `${prefix}:rota:${encodeURIComponent(team)}`;
+}

@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import { nearMatches } from '../../config/near-match.ts';
 import { messageOf } from '../../errors.ts';
 import { code, escapeMrkdwn, link, mention } from '../../report/slack-blocks.ts';
+import { onCallLines } from './answer-on-call.ts';
 import type { CommandDesk, DeskAnswer, StartedTriage } from './command-desk.ts';
 import type { Membership } from './membership.ts';
 import { parseCommand, type SlackCommand } from './parse-command.ts';
@@ -47,8 +48,9 @@ async function answer(command: SlackCommand, asked: Asked, desk: CommandDesk, me
       return answerLines(await desk.baseline(command.verb, command.service, asked.userId), command.service, desk);
     case 'history':
       return answerLines(await desk.history(command.service), command.service, desk);
-    case 'silence':
     case 'oncall':
+      return cutLines(onCallLines(await desk.onCall()));
+    case 'silence':
       return `This version does not know ${code(command.kind)} yet; nothing was changed. ${code('/memtriage help')} lists what it knows.`;
     case 'misread':
       return `I did not understand that: ${escapeMrkdwn(command.why)}. Try ${code(`/memtriage ${command.tryThis}`)}.`;
@@ -146,6 +148,6 @@ const HELP = [
   '`/memtriage checkout --since 6h --no-snapshot` looks back 6 h and leaves the process alone',
   '`/memtriage list` all services · `/memtriage status` open cases · `/memtriage status M-12` one case',
   '`/memtriage baseline show|set|revert checkout` the last healthy memory',
-  '`/memtriage history checkout` earlier cases',
+  '`/memtriage history checkout` earlier cases · `/memtriage oncall` who is on call now and next, and gaps',
   'In a thread, where slash commands do not work, mention the bot with the same words.',
 ].join('\n');

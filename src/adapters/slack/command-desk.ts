@@ -1,6 +1,7 @@
 /** What Slack's commands need from the rest of the bot. Declared by the one who asks. */
-import type { Failure } from '../../errors.ts';
+import type { Failure, Outcome } from '../../errors.ts';
 import type { Incident, TriageRequest } from '../../incident/incident.ts';
+import type { OnCallNow, Span } from '../../oncall/rota.ts';
 
 export type StartedTriage =
   | { kind: 'started'; incident: Incident }
@@ -22,6 +23,26 @@ export type DeskAnswer =
   | { kind: 'unknown-service' }
   | Failure;
 
+/** Who is on call for one team. Plain text; times in epoch milliseconds. */
+export type OnCallView = {
+  team: string;
+  timezone: string;
+  nowMs: number;
+  /** `weekend, back Mon 09:00`. */
+  work: string;
+  known: Outcome<
+    OnCallNow & {
+      /** Of the coming fortnight. */
+      gaps: readonly Span[];
+      source: string;
+      ageSeconds: number;
+      /** Why it is older than some minutes; null: it is not. */
+      staleWhy: string | null;
+    }
+  >;
+  problems: readonly string[];
+};
+
 export interface CommandDesk {
   /** Names of all services, for near matches. No I/O. */
   serviceNames(): readonly string[];
@@ -35,4 +56,5 @@ export interface CommandDesk {
   status(incidentId: string | null): Promise<DeskAnswer>;
   baseline(verb: 'show' | 'set' | 'revert', service: string, by: string): Promise<DeskAnswer>;
   history(service: string): Promise<DeskAnswer>;
+  onCall(): Promise<readonly OnCallView[]>;
 }

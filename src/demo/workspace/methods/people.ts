@@ -8,6 +8,11 @@ export const peopleMethods: MethodTable = {
     const user = directory.user(args.user);
     return user === null ? refuse('user_not_found') : answer({ user: toApiUser(user) });
   }),
+  // Everybody's address is their name at example.com.
+  'users.lookupByEmail': botMethod(z.object({ email: Text }), (args, { directory }) => {
+    const user = directory.users().find(({ name, isBot }) => !isBot && `${name}@example.com` === args.email);
+    return user === undefined ? refuse('users_not_found') : answer({ user: toApiUser(user) });
+  }),
   'users.list': botMethod(z.object({}), (_args, { directory }) =>
     answer({ members: directory.users().map(toApiUser), response_metadata: { next_cursor: '' } }),
   ),

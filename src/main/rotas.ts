@@ -1,0 +1,115 @@
+/** Who is on call and who is at work, for every team: schedules kept for minutes, and their last good answer for weeks. */
+import { setTimeout as wait } from 'node:timers/promises';
+import { listPublicHolidays } from '../adapters/on-call/public-holidays.ts';
+import { rotaSourceOf } from '../adapters/on-call/rota-source-of.ts';
+import { createRotaStore, type StoredRota } from '../adapters/redis/rota-store.ts';
+import type { Team } from '../config/config.ts';
+import { type Failure, inconclusive, messageOf, type Outcome, ok } from '../errors.ts';
+import { unknownEmails, withUserIds } from '../oncall/person.ts';
+import type { Rota, Span } from '../oncall/rota.ts';
+import { createWorkHours, type HolidayNames, type WorkHours } from '../oncall/work-hours.ts';
+import { DAY_MS } from '../oncall/zone-time.ts';
+import type { World } from './world.ts';
+
+/** Schedules change by hand: within this time a swap of shifts is known. Google's own calendars may lag by a day. */
+const FRESH_MS = 5 * 60_000;
+/** Back: who was on call before knows what went on. Ahead: the last good answer serves for a month. */
+const BACK_MS = 15 * DAY_MS;
+const AHEAD_MS = 35 * DAY_MS;
+/** A list of holidays that failed is tried again after this time. */
+const HOLIDAY_RETRY_MS = 10 * 60_000;
+
+export type KnownRota = {
+  rota: Rota;
+  source: string;
+  fetchedAtMs: number;
+  /** Why it is not of the last minutes; null: it is. */
+  staleWhy: string | null;
+};
+
+export type KnownHours = { hours: WorkHours; problems: readonly string[] };
+
+export type Rotas = {
+  /** Waits for a schedule that does not answer at most `patienceMs`, then takes the last good answer. */
+  rotaOf(team: Team, patienceMs?: number): Promise<Outcome<KnownRota>>;
+  /** Holidays that can't be listed are a problem that is told; weekends and hours stand without them. */
+  hoursOf(team: Team, patienceMs?: number): Promise<KnownHours>;
+};
+
+export type RotasParts = Pick<World, 'redis' | 'environment' | 'signal'> & {
+  /** Slack ids by e-mail address. */
+  findPeople: (emails: readonly string[]) => Promise<ReadonlyMap<string, string>>;
+  now?: () => number;
+};
+
+const PATIENCE_MS = 8000;
+
+export function createRotas({ redis, environment, signal, findPeople, now = Date.now }: RotasParts): Rotas {
+  const store = createRotaStore({ redis: redis.command(), prefix: redis.prefix });
+  const underWay = new Map<string, Promise<Outcome<StoredRota>>>();
+  const pagerDuty = { token: environment.pagerDutyToken?.reveal() ?? null, url: environment.pagerDutyUrl };
+
+  async function fetchRota(team: Team, onCall: NonNullable<Team['onCall']>): Promise<Outcome<StoredRota>> {
+    const source = rotaSourceOf(onCall, team.timezone, pagerDuty);
+    const read = await source.readRota(spanAround(now()), signal);
+    if (read.outcome !== 'ok') return read;
+    const emails = unknownEmails(read.value);
+    const rota = emails.length === 0 ? read.value : withUserIds(read.value, await findPeople(emails));
+    const stored: StoredRota = { schema: 1, source: source.name, fetchedAtMs: now(), rota };
+    // A rotation is computed from the configuration: there is nothing to fall back on, and nothing fails.
+    if (onCall.source !== 'rotation') await store.save(team.name, stored);
+    return ok(stored);
+  }
+
+  async function shared(team: Team, onCall: NonNullable<Team['onCall']>): Promise<Outcome<StoredRota>> {
+    const running = underWay.get(team.name) ?? fetchRota(team, onCall).finally(() => underWay.delete(team.name));
+    underWay.set(team.name, running);
+    return await running;
+  }
+
+  return {
+    async rotaOf(team, patienceMs = PATIENCE_MS) {
+      const { onCall } = team;
+      if (onCall === null) return nobodyConfigured(team);
+      const known = onCall.source === 'rotation' ? null : await store.load(team.name);
+      if (known !== null && now() - known.fetchedAtMs < FRESH_MS) return ok({ ...known, staleWhy: null });
+      const fetched = await Promise.race([shared(team, onCall).catch(notStored), tooLate(patienceMs)]);
+      if (fetched.outcome === 'ok') return ok({ ...fetched.value, staleWhy: null });
+      return known === null ? fetched : ok({ ...known, staleWhy: fetched.why });
+    },
+    hoursOf: createHolidays(now),
+  };
+}
+
+function createHolidays(now: () => number): Rotas['hoursOf'] {
+  const lists = new Map<string, { atMs: number; listed: Promise<Outcome<HolidayNames>> }>();
+  return async (team, patienceMs = PATIENCE_MS) => {
+    const { country, state } = team.holidays;
+    if (country === null) return { hours: createWorkHours(team, new Map()), problems: [] };
+    const year = new Date(now()).getUTCFullYear();
+    const key = `${country}/${state ?? ''}/${year}`;
+    const kept = lists.get(key) ?? { atMs: now(), listed: listPublicHolidays({ country, state }, year) };
+    lists.set(key, kept);
+    const listed = await Promise.race([kept.listed, tooLate(patienceMs)]);
+    if (listed.outcome === 'ok') return { hours: createWorkHours(team, listed.value), problems: [] };
+    if (now() - kept.atMs > HOLIDAY_RETRY_MS) lists.delete(key);
+    return { hours: createWorkHours(team, new Map()), problems: [`public holidays are not known: ${listed.why}`] };
+  };
+}
+
+function spanAround(nowMs: number): Span {
+  return { fromMs: nowMs - BACK_MS, toMs: nowMs + AHEAD_MS };
+}
+
+async function tooLate(ms: number): Promise<Failure> {
+  await wait(ms, undefined, { ref: false });
+  return inconclusive('upstream', `it did not answer within ${ms / 1000} s`, 'Ask again in a moment');
+}
+
+function notStored(error: unknown): Failure {
+  return inconclusive('operator', `the schedule could not be stored: ${messageOf(error)}`, 'Check Redis');
+}
+
+function nobodyConfigured({ name }: Team): Failure {
+  return inconclusive('operator', `the team ${name} has no on-call schedule`, `Add teams.${name}.oncall`);
+}
