@@ -1,6 +1,6 @@
-import type { Life } from './lives.ts';
+import { bytesOf, firstFrom, type Life } from './lives.ts';
 import type { PodFit } from './pods.ts';
-import { median } from './quantiles.ts';
+import { quantileInPlace } from './quantiles.ts';
 import type { MemoryState, Sample } from './series.ts';
 
 /** RSS can't see growth below this earlier peak. */
@@ -27,8 +27,9 @@ export function blindBelow({ current }: PodFit, state: MemoryState, now: number)
   const running = current.at(-1);
   if (running === undefined || (state !== 'healthy' && state !== 'filling')) return null;
   const { samples, startSeconds } = running;
-  const since = samples.filter(([seconds]) => seconds >= now - SINCE * (now - startSeconds));
-  const before = samples.slice(0, samples.length - since.length);
+  const from = firstFrom(samples, now - SINCE * (now - startSeconds));
+  const since = samples.slice(from);
+  const before = samples.slice(0, from);
   if (since.length === 0 || before.length === 0) return null;
   const level = highest(since)[1];
   const [at, peakBytes] = highest(before);
@@ -52,10 +53,7 @@ function highest(samples: readonly Sample[]): Sample {
 function jumpOf({ samples }: Life): number | null {
   const first = samples[0]?.[0] ?? 0;
   const width = ((samples.at(-1)?.[0] ?? 0) - first) / PARTS;
-  const parts: number[][] = Array.from({ length: PARTS }, () => []);
-  for (const [seconds, bytes] of samples)
-    parts[Math.min(PARTS - 1, Math.floor((seconds - first) / width))]?.push(bytes);
-  const levels = parts.map((part) => median(part));
+  const levels = levelsOf(samples, first, width);
   for (let i = FIRST_PART; i < (1 - SINCE) * PARTS; i += 1) {
     const below = levels[i - 1] ?? Number.NaN;
     const above = levels[i + 1] ?? Number.NaN;
@@ -66,4 +64,19 @@ function jumpOf({ samples }: Life): number | null {
     if (isJump && isFirst && isLast) return first + (i + 0.5) * width;
   }
   return null;
+}
+
+/** Medians of the parts; NaN of an empty one. */
+function levelsOf(samples: readonly Sample[], first: number, width: number): number[] {
+  const bytes = bytesOf(samples);
+  const levels = Array.from({ length: PARTS }, () => Number.NaN);
+  let from = 0;
+  for (let part = 0; part < PARTS; part += 1) {
+    let to = from;
+    while (to < bytes.length && Math.floor(((samples[to]?.[0] ?? 0) - first) / width) <= part) to += 1;
+    if (part === PARTS - 1) to = bytes.length;
+    levels[part] = quantileInPlace(bytes.subarray(from, to), 0.5);
+    from = to;
+  }
+  return levels;
 }

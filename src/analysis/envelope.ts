@@ -63,17 +63,19 @@ export function toBins(lives: readonly Life[], span: AgeSpan, total: number): Bi
   const width = span.seconds / bins;
   const cells: Binned['cells'] = [];
   for (const [life, { startSeconds, samples }] of lives.entries()) {
-    const binOf = (seconds: number) => Math.min(bins - 1, Math.floor((seconds - startSeconds - span.from) / width));
+    const bytes = bytesOf(samples);
+    const start = startSeconds + span.from;
     const end = startSeconds + span.to;
     let from = 0;
-    while (from < samples.length && (samples[from]?.[0] ?? 0) <= end) {
-      const bin = binOf(samples[from]?.[0] ?? 0);
-      let to = from + 1;
-      while (to < samples.length && (samples[to]?.[0] ?? 0) <= end && binOf(samples[to]?.[0] ?? 0) === bin) to += 1;
-      const bytes = new Float64Array(to - from);
-      for (let i = from; i < to; i += 1) bytes[i - from] = samples[i]?.[1] ?? 0;
-      cells.push({ life, bin, seconds: startSeconds + span.from + (bin + 0.5) * width, bytes });
-      from = to;
+    let bin = 0;
+    for (let i = 0; i <= samples.length; i += 1) {
+      const seconds = samples[i]?.[0] ?? Number.POSITIVE_INFINITY;
+      const next = seconds > end ? bins : Math.min(bins - 1, Math.floor((seconds - start) / width));
+      if (next === bin && i > 0) continue;
+      if (i > from) cells.push({ life, bin, seconds: start + (bin + 0.5) * width, bytes: bytes.subarray(from, i) });
+      if (next === bins) break;
+      from = i;
+      bin = next;
     }
   }
   return { bins, cells: withoutSparse(cells) };

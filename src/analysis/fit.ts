@@ -1,5 +1,6 @@
 import type { Atom } from './atoms.ts';
-import { type Design, dot, project, type Whitened, whiten } from './whitening.ts';
+import { BIC_WINDOW, type Candidate, candidatesAt, NOISE_FLOOR } from './candidates.ts';
+import { type Design, pairOf, project, whiten } from './whitening.ts';
 
 /** One model of the average: its growth, in levels a span (level = 1, span of the longest life = 1). */
 export type Model = {
@@ -20,20 +21,12 @@ export type Model = {
   rateError: number;
 };
 
-/** RSS comes in pages and reused blocks: no series is known better than this share of its level. */
-const NOISE_FLOOR = 0.0003;
-/** Models worse than the best by more than this in BIC weigh less than 0.3 % of it. */
-const BIC_WINDOW = 12;
 /** Calibration of the errors to 95 % coverage (docs/detection.md): least-squares errors ignore the choice of shape. */
 const ERROR_FACTOR = 1.35;
 const ERROR_OF_SLOPE = 0.012;
 const ERROR_OF_LEVEL = 0.003;
 const DEGREES_TAKEN = 5;
 const FEWEST_DEGREES = 2;
-/** Two columns more alike than this can't be told apart. */
-const COLLINEAR = 1e-5;
-
-type Candidate = { whitened: Whitened; i: number; j: number; a: number; b: number; squares: number; bic: number };
 
 /** Models that share the weight 1, and the BIC of all of them together: averages of the same points can be averaged. */
 export type Average = { models: Model[]; bic: number };
@@ -71,104 +64,32 @@ export function mergeAverages(a: Average, b: Average): Average {
   return { models, bic: Math.min(a.bic, b.bic) };
 }
 
-function candidatesAt(design: Design, whitened: Whitened, target: Float64Array, bestSoFar: number): Candidate[] {
-  const { gram } = whitened;
-  const parameters = design.parameters;
-  const many = parameters.length;
-  const products = Float64Array.from(whitened.columns, (column) => dot(column, target));
-  const all = dot(target, target);
-  const collected = new Collected(design, whitened, bestSoFar);
-  collected.keep(-1, -1, 0, 0, all, 0);
-  for (let i = 0; i < many; i += 1) {
-    const gii = gram[i * many + i] ?? 0;
-    const gi = products[i] ?? 0;
-    const ki = parameters[i] ?? 0;
-    if (gii <= 0) continue;
-    collected.keep(i, -1, gi / gii, 0, Math.max(0, all - (gi * gi) / gii), ki);
-    for (let j = i + 1; j < many; j += 1) {
-      const gjj = gram[j * many + j] ?? 0;
-      const gij = gram[i * many + j] ?? 0;
-      const determinant = gii * gjj - gij * gij;
-      if (determinant <= COLLINEAR * gii * gjj) continue;
-      const gj = products[j] ?? 0;
-      const a = (gi * gjj - gj * gij) / determinant;
-      const b = (gj * gii - gi * gij) / determinant;
-      const squares = all - a * gi - b * gj;
-      const k = ki + (parameters[j] ?? 0);
-      // Most pairs end here: the logarithm of the likelihood is for those that can still matter.
-      if (squares <= (collected.mostSquares[2 * k] ?? 0)) collected.keep(i, j, a, b, Math.max(0, squares), k);
-    }
-  }
-  return collected.found;
-}
-
-/** Half-parameters (a late flattening costs 1.5 more) of the heaviest pair, and one. */
-const MOST_HALF_PARAMETERS = 16;
-
-/** The models worth keeping at one autocorrelation, and how large the squares of a model may be to be one of them. */
-class Collected {
-  readonly found: Candidate[] = [];
-  readonly mostSquares = new Float64Array(MOST_HALF_PARAMETERS);
-  readonly #size: number;
-  readonly #logSize: number;
-  readonly #whitened: Whitened;
-  #best: number;
-
-  constructor({ size }: Design, whitened: Whitened, best: number) {
-    this.#size = size;
-    this.#logSize = Math.log(size);
-    this.#whitened = whitened;
-    this.#best = best;
-    this.#bound();
-  }
-
-  keep(i: number, j: number, a: number, b: number, squares: number, parameters: number): void {
-    const variance = Math.max(squares / this.#size, NOISE_FLOOR ** 2);
-    const fit = this.#size * Math.log(variance) + squares / variance;
-    const bic = fit + this.#whitened.logVariance + parameters * this.#logSize;
-    if (bic > this.#best + BIC_WINDOW) return;
-    this.found.push({ whitened: this.#whitened, i, j, a, b, squares, bic });
-    if (bic >= this.#best) return;
-    this.#best = bic;
-    this.#bound();
-  }
-
-  /** Inverts the BIC: n log(squares / n) + n + log variance + k log n <= best + window. */
-  #bound(): void {
-    const size = this.#size;
-    for (let half = 0; half < MOST_HALF_PARAMETERS; half += 1) {
-      const left = this.#best + BIC_WINDOW - this.#whitened.logVariance - (half / 2) * this.#logSize;
-      const most = size * Math.exp((left - size) / size);
-      // Under the noise floor the likelihood is flat in the variance: all of those are looked at.
-      this.mostSquares[half] = Math.max(most, size * NOISE_FLOOR ** 2);
-    }
-  }
+/** Coefficients of the two shapes by least squares. */
+function sizesOf({ whitened, products, i, j }: Candidate): { a: number; b: number } {
+  const { own, pairs, inverses } = whitened.gram;
+  if (i < 0) return { a: 0, b: 0 };
+  const gi = products[i] ?? 0;
+  const gii = own[i] ?? 0;
+  if (j < 0) return { a: gi / gii, b: 0 };
+  const pair = pairOf(i, j, own.length);
+  const gij = pairs[pair] ?? 0;
+  const inverse = inverses[pair] ?? 0;
+  const gj = products[j] ?? 0;
+  return { a: (gi * (own[j] ?? 0) - gj * gij) * inverse, b: (gj * gii - gi * gij) * inverse };
 }
 
 function toModel(design: Design, candidate: Candidate, weight: number): Model {
-  const { whitened, i, j, a, b, squares } = candidate;
-  const many = design.atoms.length;
+  const { whitened, i, j, squares } = candidate;
+  const { a, b } = sizesOf(candidate);
   const first = design.atoms[i] ?? null;
   const second = design.atoms[j] ?? null;
   const used = design.lives + design.nuisances + (first === null ? 0 : 1) + (second === null ? 0 : 1);
   const variance = Math.max(squares / Math.max(1, design.size - used), NOISE_FLOOR ** 2);
-  const covariance = (ci: number, cj: number): number => {
-    if (first === null) return 0;
-    const gii = whitened.gram[i * many + i] ?? 1;
-    if (second === null) return (variance * ci * ci) / gii;
-    const gjj = whitened.gram[j * many + j] ?? 1;
-    const gij = whitened.gram[i * many + j] ?? 0;
-    return (variance * (ci * ci * gjj - 2 * ci * cj * gij + cj * cj * gii)) / (gii * gjj - gij * gij);
-  };
-  const along = (ci: number, cj: number) => {
-    const value = a * ci + b * cj;
-    const plain = Math.sqrt(Math.max(0, covariance(ci, cj)));
-    return { value, error: ERROR_FACTOR * plain + ERROR_OF_SLOPE * Math.abs(value) + ERROR_OF_LEVEL };
-  };
-  const slope = along(first?.lastQuarterSlope ?? 0, second?.lastQuarterSlope ?? 0);
-  const rate = along(first?.presentSlope ?? 0, second?.presentSlope ?? 0);
+  const slopes = [first?.lastQuarterSlope ?? 0, second?.lastQuarterSlope ?? 0] as const;
+  const rates = [first?.presentSlope ?? 0, second?.presentSlope ?? 0] as const;
+  const slope = a * slopes[0] + b * slopes[1];
+  const rate = a * rates[0] + b * rates[1];
   const rho = whitened.correlation;
-  const degrees = Math.max(FEWEST_DEGREES, (design.size * (1 - rho)) / (1 + rho) - DEGREES_TAKEN);
   return {
     first,
     second,
@@ -176,10 +97,25 @@ function toModel(design: Design, candidate: Candidate, weight: number): Model {
     secondSize: b,
     correlation: rho,
     weight,
-    degrees,
-    slope: slope.value,
-    slopeError: slope.error,
-    rate: rate.value,
-    rateError: rate.error,
+    degrees: Math.max(FEWEST_DEGREES, (design.size * (1 - rho)) / (1 + rho) - DEGREES_TAKEN),
+    slope,
+    slopeError: calibrated(variance * varianceOf(candidate, slopes), slope),
+    rate,
+    rateError: calibrated(variance * varianceOf(candidate, rates), rate),
   };
+}
+
+/** Variance of ci a + cj b at a residual variance of 1. */
+function varianceOf({ whitened, i, j }: Candidate, [ci, cj]: readonly [number, number]): number {
+  if (i < 0) return 0;
+  const { own, pairs, inverses } = whitened.gram;
+  const gii = own[i] ?? 1;
+  if (j < 0) return (ci * ci) / gii;
+  const pair = pairOf(i, j, own.length);
+  const gjj = own[j] ?? 1;
+  return (ci * ci * gjj - 2 * ci * cj * (pairs[pair] ?? 0) + cj * cj * gii) * (inverses[pair] ?? 0);
+}
+
+function calibrated(variance: number, value: number): number {
+  return ERROR_FACTOR * Math.sqrt(Math.max(0, variance)) + ERROR_OF_SLOPE * Math.abs(value) + ERROR_OF_LEVEL;
 }

@@ -81,13 +81,23 @@ export function toLives(pod: PodSeries, now: number, cuts: readonly number[], se
   let from = 0;
   for (let i = 0; i <= restarts.length; i += 1) {
     const until = restarts[i]?.[0] ?? Number.POSITIVE_INFINITY;
-    let to = from;
-    while (to < samples.length && (samples[to]?.[0] ?? 0) < until) to += 1;
+    const to = until === Number.POSITIVE_INFINITY ? samples.length : firstFrom(samples, until);
     const life = toLife(samples.slice(from, to), restarts[i - 1] ?? null, restarts[i] ?? null, settings);
     if (life !== null) lives.push(life);
     from = to;
   }
   return lives;
+}
+
+/** Index of the first sample at or after `seconds`; of increasing times. */
+export function firstFrom(samples: readonly Sample[], seconds: number): number {
+  let [low, high] = [0, samples.length];
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((samples[middle]?.[0] ?? 0) < seconds) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
 
 function withCuts(restarts: readonly Restart[], cuts: readonly number[], step: number): Restart[] {
@@ -101,11 +111,13 @@ function unseenRestarts(samples: readonly Sample[], known: readonly Restart[], s
   const found: Restart[] = [];
   const fresh = quantileInPlace(bytesOf(samples.slice(0, 5)), 0.5);
   for (let i = 1; i < samples.length; i += 1) {
-    const [before, high] = samples[i - 1] ?? [0, 0];
-    const [after, low] = samples[i] ?? [0, 0];
-    const isGap = after - before > GAP_STEPS * step;
+    const before = samples[i - 1]?.[0] ?? 0;
+    const after = samples[i]?.[0] ?? 0;
+    if (!(after - before > GAP_STEPS * step)) continue;
+    const high = samples[i - 1]?.[1] ?? 0;
+    const low = samples[i]?.[1] ?? 0;
     const isFall = low < (1 - UNSEEN_RESTART_FALL) * high && low <= FRESH_LEVEL_MARGIN * fresh;
-    if (isGap && isFall && !known.some(([seconds]) => seconds > before && seconds <= after)) {
+    if (isFall && !known.some(([seconds]) => seconds > before && seconds <= after)) {
       found.push([(before + after) / 2, 'restart']);
     }
   }

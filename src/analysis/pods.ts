@@ -31,8 +31,8 @@ export function fitPod(
 ): PodFit {
   const { now, deployAt } = seriesCase;
   const lives = toLives(series, now, deployAt === null ? [] : [deployAt], settings);
-  const slack = DEPLOY_SLACK_STEPS * (medianStep(cleanSamples(series.samples, now)) || 0);
-  const isCurrent = (life: Life) => deployAt === null || life.startSeconds >= deployAt - slack;
+  const currentFrom = deployAt === null ? Number.NEGATIVE_INFINITY : deployAt - slackOf(series, now);
+  const isCurrent = (life: Life) => life.startSeconds >= currentFrom;
   const current = lives.filter(isCurrent);
   const previous = previousRelease(lives.filter((life) => !isCurrent(life)));
   const running = lives.at(-1) ?? null;
@@ -46,6 +46,11 @@ export function fitPod(
     presentBytes: running === null ? null : presentLevel(running, now, settings.recentSeconds),
     ageSeconds: running === null ? null : now - running.startSeconds,
   };
+}
+
+/** Seconds. */
+function slackOf({ samples }: PodSeries, now: number): number {
+  return DEPLOY_SLACK_STEPS * (medianStep(cleanSamples(samples, now)) || 0);
 }
 
 /** Of all earlier lives those of the release just before: from its own deploy on. */

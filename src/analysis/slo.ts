@@ -1,4 +1,4 @@
-import { cleanSamples } from './lives.ts';
+import { cleanSamples, firstFrom } from './lives.ts';
 import type { PodSeries, Sample, SeriesAnalysis, SeriesCase } from './series.ts';
 import type { AnalysisSettings } from './settings.ts';
 
@@ -34,7 +34,9 @@ function podState(pod: PodSeries, { now, sloBaselineBytes }: SeriesCase, setting
   const isWarm = ([seconds]: Sample) =>
     !pod.restarts.some(([start]) => seconds >= start && seconds < start + warmUpSeconds);
   const isOver = (overRatio: number, forSeconds: number): boolean | null => {
-    const recent = samples.filter((sample) => sample[0] > now - forSeconds && isWarm(sample));
+    const recent = samples
+      .slice(firstFrom(samples, now - forSeconds))
+      .filter((sample) => sample[0] > now - forSeconds && isWarm(sample));
     if (recent.length < FEWEST_SAMPLES) return null;
     const over = recent.filter(([, bytes]) => bytes > (1 + overRatio) * sloBaselineBytes);
     return over.length >= SUSTAINED * recent.length;
