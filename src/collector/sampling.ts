@@ -36,6 +36,8 @@ export interface Sampling {
   tick(): void;
   /** Writes what waits, when Redis is there; at most one at a time. Never rejects. */
   flush(): Promise<void>;
+  /** How it goes. `lagSeconds`: since samples were last written; null: none were, as while it stands by. */
+  state(): { lagSeconds: number | null; processes: number; droppedSamples: number };
   /** Resolves when what goes on behind the ticks has ended. */
   settled(): Promise<void>;
 }
@@ -84,6 +86,11 @@ export function createSampling(parts: SamplingParts): Sampling {
       void writer.flush();
     },
     flush: writer.flush,
+    state: () => ({
+      lagSeconds: writer.lagSeconds(),
+      processes: [...observer.tables.values()].reduce((sum, table) => sum + table.live().length, 0),
+      droppedSamples: recorder.dropped(),
+    }),
     settled: async () => void (await Promise.all([identifying, writer.settled()])),
   };
 }
@@ -93,6 +100,7 @@ function createWriter({ observer, recorder, stores, host, isOnline, claim, now, 
   let running: Promise<void> | null = null;
   let hasTakenUp = false;
   let prunedMs = Number.NEGATIVE_INFINITY;
+  let writtenMs: number | null = null;
 
   async function takeUp(): Promise<void> {
     for (const table of observer.tables.values()) {
@@ -108,11 +116,13 @@ function createWriter({ observer, recorder, stores, host, isOnline, claim, now, 
       recorder.discard();
       // When we take over later, we start from what the other one has written by then.
       hasTakenUp = false;
+      writtenMs = null;
       tellOnce('sampling', standsBy(host));
       return;
     }
     if (!hasTakenUp) await takeUp();
     await recorder.flush();
+    writtenMs = now();
     if (Math.abs(now() - prunedMs) >= PRUNE_EVERY_MS) {
       for (const service of observer.tables.keys()) await stores.instances.prune(service, now() / 1000);
       prunedMs = now();
@@ -130,7 +140,11 @@ function createWriter({ observer, recorder, stores, host, isOnline, claim, now, 
     await running;
   }
 
-  return { flush, settled: async () => await running };
+  return {
+    flush,
+    settled: async () => await running,
+    lagSeconds: () => (writtenMs === null ? null : Math.max(0, (now() - writtenMs) / 1000)),
+  };
 }
 
 function tell({ logger, observer, tellOnce }: SamplingParts, { born, ended, failures }: Observation): void {

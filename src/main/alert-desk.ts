@@ -30,22 +30,22 @@ export type AlertDeskParts = {
 };
 
 export type AlertDesk = {
-  /** Rejects when Redis fails, or when the alert must wait for another one: then it is taken again later. */
-  take(alert: Alert): Promise<void>;
+  /** `toldAtMs`: when it came in, epoch milliseconds. Rejects when Redis fails, or when the alert must wait for another one: then it is taken again later. */
+  take(alert: Alert, toldAtMs: number): Promise<void>;
 };
 
 export function createAlertDesk(parts: AlertDeskParts): AlertDesk {
   return {
-    async take(alert) {
+    async take(alert, toldAtMs) {
       const service = placeAlert(parts.world.config.services.values(), alert);
       if (service === null) await tellUnplaced(alert, parts);
-      else if (alert.status === 'firing') await openOrCount(alert, service, parts);
+      else if (alert.status === 'firing') await openOrCount(alert, service, toldAtMs, parts);
       else await resolve(alert, service, parts);
     },
   };
 }
 
-async function openOrCount(alert: Alert, service: Service, parts: AlertDeskParts): Promise<void> {
+async function openOrCount(alert: Alert, service: Service, toldAtMs: number, parts: AlertDeskParts): Promise<void> {
   const { incidents, alertBook, triageQueue, world, now } = parts;
   const occurrence = toOccurrence(alert);
   const { incident, joined } = await incidents.openOrJoin(
@@ -60,7 +60,7 @@ async function openOrCount(alert: Alert, service: Service, parts: AlertDeskParts
     service.site,
     alertId(alert),
     // With the opening: whoever takes the triage up must know of the kill that it is about.
-    countOccurrence(null, occurrence, { nowMs: now(), isOver: false }),
+    { tally: countOccurrence(null, occurrence, { nowMs: now(), isOver: false }), toldAtMs },
   );
   await alertBook.change(incident.id, (before, state) => {
     const isOver = state === 'closed' || (before !== null && before.quietSince !== null);

@@ -5,12 +5,14 @@ import type { TriageQueue } from '../adapters/bullmq/triage-queue.ts';
 import { closeWorker } from '../adapters/close-worker.ts';
 import { alertRoutes } from '../adapters/http/alert-routes.ts';
 import type { Route } from '../adapters/http/bot-server.ts';
+import type { Metrics } from '../adapters/metrics/metrics.ts';
 import { createAlertBook } from '../adapters/redis/alert-book.ts';
 import { createDeployBook } from '../adapters/redis/deploy-book.ts';
 import type { RedisIncidentBook } from '../adapters/redis/incident-book.ts';
 import { admitUnplaced } from '../adapters/redis/unplaced-alerts.ts';
 import type { CommandDesk } from '../adapters/slack/command-desk.ts';
 import type { Outbox } from '../adapters/slack/outbox.ts';
+import type { Alert } from '../alert/alert.ts';
 import type { Deploy } from '../alert/deploy.ts';
 import { failed, type Outcome, ok } from '../errors.ts';
 import { createAlertDesk } from './alert-desk.ts';
@@ -23,10 +25,11 @@ export type AlertingParts = {
   outbox: Outbox;
   refresh: (incidentId: string) => Promise<void>;
   desk: Pick<CommandDesk, 'defaultSinceSeconds'>;
+  metrics: Pick<Metrics, 'countAlert'>;
 };
 
 /** Takes stored alerts from now on; the routes store new ones. Closed with the world. */
-export function startAlerting({ world, ...parts }: AlertingParts): readonly Route[] {
+export function startAlerting({ world, metrics, ...parts }: AlertingParts): readonly Route[] {
   const { config, environment, logger, redis, closers } = world;
   const token = environment.webhookToken?.reveal() ?? null;
   if (token === null) logger.info('MEMTRIAGE_WEBHOOK_TOKEN is not set: alerts and deploys are answered with 401');
@@ -52,5 +55,9 @@ export function startAlerting({ world, ...parts }: AlertingParts): readonly Rout
     await deploys.save(deploy);
     return ok(null);
   }
-  return alertRoutes({ token, storeAlerts: alertQueue.add, storeDeploy, logger });
+  async function storeAlerts(alerts: readonly Alert[]): Promise<void> {
+    await alertQueue.add(alerts);
+    for (const { source, status } of alerts) metrics.countAlert(source, status);
+  }
+  return alertRoutes({ token, storeAlerts, storeDeploy, logger });
 }

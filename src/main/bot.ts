@@ -25,6 +25,7 @@ import { startAlerting } from './alerting.ts';
 import { createDesk } from './desk.ts';
 import { loadRunbooks } from './load-runbooks.ts';
 import { lookActions, lookPart } from './look-actions.ts';
+import { createObserving } from './observing.ts';
 import { type RootParts, refreshThread, shareRuns, withNewestAlerts } from './refresh-thread.ts';
 import { createRotas } from './rotas.ts';
 import { runStoredTriage } from './run-triage.ts';
@@ -43,7 +44,7 @@ export async function botCommand(args: readonly string[]): Promise<number> {
       { redis: world.redis.describe(), services: world.config.services.size, port: bot.port },
       'the bot is up',
     );
-    await Promise.race([aborted(world.signal), bot.refusedBySlack]);
+    await Promise.race([aborted(world.signal), bot.lost]);
     world.logger.info('stopping');
   } finally {
     for (const failure of await world.closers.closeAll()) world.logger.error(failure, 'did not close in order');
@@ -53,8 +54,8 @@ export async function botCommand(args: readonly string[]): Promise<number> {
 
 type Bot = {
   port: number;
-  /** Rejects when Slack will not have us any more: a supervisor must see that, not a bot that hears nothing. */
-  refusedBySlack: Promise<never>;
+  /** Rejects when Slack will not have us any more, or nothing gets done: a supervisor must see that. */
+  lost: Promise<never>;
 };
 
 async function startBot(world: World): Promise<Bot> {
@@ -66,7 +67,8 @@ async function startBot(world: World): Promise<Bot> {
 
   const incidents = createIncidentBook(connection, prefix, Date.now);
   const baselines = createBaselineStore({ redis: connection, prefix });
-  const web = createSlackWeb({ ...slack, logger });
+  const observing = createObserving(world, incidents);
+  const web = observing.measureSlack(createSlackWeb({ ...slack, logger }));
   const audit = createAuditBook(connection, prefix);
   const rollbacks = createRollbackBook(connection, prefix);
   const rootParts: RootParts = async (incident) => {
@@ -88,12 +90,13 @@ async function startBot(world: World): Promise<Bot> {
     prefix,
     web,
     logger,
+    onRootPosted: observing.onRootPosted,
   });
   closers.add('outbox worker', delivery.close);
 
   const ports: Ports = {
     now: Date.now,
-    incidents,
+    incidents: observing.measureSteps(incidents),
     memory: world.memory,
     baselines,
     snapshots,
@@ -105,10 +108,10 @@ async function startBot(world: World): Promise<Bot> {
   const triageWorker = startTriageWorker({
     connection: redis.blocking(),
     prefix,
-    async run(incidentId) {
+    run: observing.measureRuns(async (incidentId) => {
       await runStoredTriage(incidentId, incidents, runner);
       await refresh(incidentId);
-    },
+    }),
     onError: (err, incidentId) => logger.warn({ err, incidentId }, 'a triage job failed and is tried again'),
   });
   closers.add('triage worker', () => closeWorker(triageWorker));
@@ -118,8 +121,17 @@ async function startBot(world: World): Promise<Bot> {
   await queueOrphans(incidents, queue);
   const rotas = createRotas({ ...world, findPeople: createPeopleByEmail(web) });
   const desk = createDesk({ world, incidents, baselines, queue, outbox, rotas });
-  await startWatching({ world, incidents, baselines, snapshots, queue, outbox, desk });
-  const routes = startAlerting({ world, incidents, triageQueue: queue, outbox, refresh, desk });
+  await startWatching({ world, incidents, baselines, snapshots, queue, outbox, desk, metrics: observing.metrics });
+  const routes = startAlerting({
+    world,
+    incidents,
+    triageQueue: queue,
+    outbox,
+    refresh,
+    desk,
+    metrics: observing.metrics,
+  });
+  const pulse = observing.startPulse();
   let onRefused: (error: CommandError) => void = () => {};
   const refusedBySlack = new Promise<never>((_resolve, reject) => {
     onRefused = reject;
@@ -136,13 +148,14 @@ async function startBot(world: World): Promise<Bot> {
     port: world.environment.port,
     token: world.environment.webhookToken?.reveal() ?? null,
     slack: app.requestListener,
-    routes,
+    routes: [...routes, observing.route],
+    whyStuck: pulse.whyStuck,
     whatIsMissing: () => whatIsMissing(connection),
     findReport: (id) => findReport(id, incidents),
     onError: (err) => logger.error({ err }, 'a request could not be answered'),
   });
   closers.add('http', server.close);
-  return { port: server.port, refusedBySlack };
+  return { port: server.port, lost: Promise.race([refusedBySlack, observing.stuck]) };
 }
 
 async function whatIsMissing(redis: Redis): Promise<readonly string[]> {

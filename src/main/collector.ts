@@ -4,6 +4,7 @@ import type { ConnectionOptions } from 'bullmq';
 import type { Redis } from 'ioredis';
 import type { Logger } from 'pino';
 import { startSnapshotWorker } from '../adapters/bullmq/snapshot-queue-worker.ts';
+import { saveCollectorStats } from '../adapters/redis/collector-stats.ts';
 import { beat, claimSampling, endBeating, HEARTBEAT_TTL_SECONDS } from '../adapters/redis/heartbeat.ts';
 import { createInstanceStore } from '../adapters/redis/instance-store.ts';
 import { createSampleStore } from '../adapters/redis/sample-store.ts';
@@ -74,14 +75,16 @@ export async function runCollector(options: CollectorOptions): Promise<void> {
   const who = nameCollector(host);
   const { sampling, observer, tellOnce } = openSampling(options, { who, host });
   const worker = openSnapshotWorker(options, { sampling, observer, tellOnce });
-  const report = () => void beatIfOnline(options, who);
+  const report = () => void beatIfOnline(options, { who, host }, sampling);
   const onReady = () => {
     report();
-    void sampling.flush();
+    // How it goes is known once something was written.
+    void sampling.flush().then(report);
   };
   redis.on('ready', onReady);
   // A lazy client would wait for a first command, and we wait for it to be ready.
   if (redis.status === 'wait') redis.connect().catch(() => {});
+  if (redis.status === 'ready') onReady();
   logger.info({ site, host, services: services.map(({ name }) => name) }, 'collector started');
   try {
     await Promise.all([
@@ -149,10 +152,18 @@ function openSnapshotWorker(options: CollectorOptions, { sampling, observer, tel
   });
 }
 
-async function beatIfOnline({ redis, prefix, site }: CollectorOptions, who: string): Promise<void> {
+async function beatIfOnline(
+  { redis, prefix, site }: CollectorOptions,
+  { who, host }: Identity,
+  sampling: Sampling,
+): Promise<void> {
   if (redis.status !== 'ready') return;
+  const state = sampling.state();
+  const stats = { schema: 1 as const, ...state, residentBytes: process.memoryUsage.rss() };
   // A heartbeat that fails is told by the samples that fail with it.
   await beat(redis, prefix, site, who).catch(() => {});
+  // One that stands by would hide the one that samples.
+  if (state.lagSeconds !== null) await saveCollectorStats(redis, prefix, { site, host }, stats).catch(() => {});
 }
 
 async function sayGoodbye(

@@ -3,6 +3,7 @@
 import type { TriageQueue } from '../adapters/bullmq/triage-queue.ts';
 import { createWatchSchedule, startWatchWorker } from '../adapters/bullmq/watch-queue.ts';
 import { closeWorker } from '../adapters/close-worker.ts';
+import type { Metrics } from '../adapters/metrics/metrics.ts';
 import type { BaselineStore } from '../adapters/redis/baseline-store.ts';
 import type { RedisIncidentBook } from '../adapters/redis/incident-book.ts';
 import { createWatchStateStore } from '../adapters/redis/watch-state-store.ts';
@@ -26,6 +27,7 @@ export type WatchingParts = {
   queue: TriageQueue;
   outbox: Outbox;
   desk: Pick<CommandDesk, 'startTriage' | 'defaultSinceSeconds'>;
+  metrics?: Pick<Metrics, 'observeWatchLag'>;
 };
 
 /** Keeps one scheduler a service and takes their jobs; closed with the world. */
@@ -44,6 +46,7 @@ export async function startWatching(parts: WatchingParts): Promise<void> {
     async run(name, atMs) {
       const service = config.services.get(name);
       if (service === undefined) return;
+      parts.metrics?.observeWatchLag(Math.max(0, (Date.now() - atMs) / 1000));
       tell(name, await watchService(toTriagedService(service), atMs, ports, signal), parts);
     },
   });

@@ -48,8 +48,11 @@ function request(parts: Partial<TriageRequest> = {}): TriageRequest {
 /** As an alert opens or joins; one of a kind that never resolves. */
 async function open(key: string, parts: Partial<TriageRequest> = {}) {
   const told: Occurrence = { ...alert(`${key} opened it`), kind: 'rss_growth', fingerprint: null };
-  const first = countOccurrence(null, told, { nowMs: Date.now(), isOver: false });
-  return await books().incidents.openOrJoin(request(parts), 'local', `${service}/${key}`, first);
+  const tally = countOccurrence(null, told, { nowMs: Date.now(), isOver: false });
+  return await books().incidents.openOrJoin(request(parts), 'local', `${service}/${key}`, {
+    tally,
+    toldAtMs: Date.now(),
+  });
 }
 
 function alert(key: string): Occurrence {

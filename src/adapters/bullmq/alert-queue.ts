@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { type ConnectionOptions, Queue, UnrecoverableError, Worker } from 'bullmq';
 import { Alert, alertKey } from '../../alert/alert.ts';
 
-const QUEUE = 'alerts';
+export const ALERT_QUEUE = 'alerts';
 
 /** Alerts under way at a time in one bot: each waits for Redis only. */
 const CONCURRENCY = 20;
@@ -26,7 +26,7 @@ export type AlertQueue = {
 };
 
 export function createAlertQueue(connection: ConnectionOptions, prefix: string): AlertQueue {
-  const queue = new Queue(QUEUE, { connection, prefix });
+  const queue = new Queue(ALERT_QUEUE, { connection, prefix });
   // Told once by the connection's own watch (connection.ts); each call rejects by itself.
   queue.on('error', () => {});
   return {
@@ -61,14 +61,14 @@ export function alertId(alert: Alert): string {
 export type AlertWorkerOptions = {
   connection: ConnectionOptions;
   prefix: string;
-  /** Safe to run again after a crash. */
-  take: (alert: Alert) => Promise<void>;
+  /** Safe to run again after a crash. `storedAtMs`: when it came in, epoch milliseconds. */
+  take: (alert: Alert, storedAtMs: number) => Promise<void>;
   onError: (error: Error) => void;
 };
 
 /** Takes stored alerts, those of crashed replicas too. `close()` waits for the ones under way. */
 export function startAlertWorker({ connection, prefix, take, onError }: AlertWorkerOptions): Worker {
-  const worker = new Worker(QUEUE, async (job) => await take(readAlert(job.data)), {
+  const worker = new Worker(ALERT_QUEUE, async (job) => await take(readAlert(job.data), job.timestamp), {
     connection,
     prefix,
     concurrency: CONCURRENCY,

@@ -1,13 +1,15 @@
 import { createHash } from 'node:crypto';
-import { type ConnectionOptions, Queue, Worker } from 'bullmq';
+import { type ConnectionOptions, type Job, Queue, Worker } from 'bullmq';
 import { z } from 'zod';
 
-const QUEUE = 'triage';
+export const TRIAGE_QUEUE = 'triage';
+/** A job that proves the queue alive: nothing is to be done (pulse.ts). */
+export const PULSE_JOB = 'pulse';
 
 const TriageJob = z.object({ incidentId: z.string() });
 
 /** A triage is pure waiting for Prometheus, a collector and Slack: one bot carries many at the same time. */
-const CONCURRENCY = 100;
+export const TRIAGE_CONCURRENCY = 100;
 /** A killed replica's job is taken over after this at the latest, plus one stalled check. Renewed at half time. */
 const LOCK_MS = 10_000;
 const STALLED_CHECK_MS = 5_000;
@@ -22,7 +24,7 @@ export type TriageQueue = {
 };
 
 export function createTriageQueue(connection: ConnectionOptions, prefix: string): TriageQueue {
-  const queue = new Queue(QUEUE, { connection, prefix });
+  const queue = new Queue(TRIAGE_QUEUE, { connection, prefix });
   // Told once by the connection's own watch (connection.ts); each call rejects by itself.
   queue.on('error', () => {});
   return {
@@ -56,10 +58,13 @@ export type TriageWorkerOptions = {
 
 /** Takes triage jobs, those of crashed replicas too. `close()` waits for the ones under way. */
 export function startTriageWorker({ connection, prefix, run, onError }: TriageWorkerOptions): Worker {
-  const worker = new Worker(QUEUE, async (job) => await run(TriageJob.parse(job.data).incidentId), {
+  const take = async (job: Job): Promise<void> => {
+    if (job.name !== PULSE_JOB) await run(TriageJob.parse(job.data).incidentId);
+  };
+  const worker = new Worker(TRIAGE_QUEUE, take, {
     connection,
     prefix,
-    concurrency: CONCURRENCY,
+    concurrency: TRIAGE_CONCURRENCY,
     lockDuration: LOCK_MS,
     stalledInterval: STALLED_CHECK_MS,
     // An idle worker sees a job that was taken over at its next poll only (BullMQ 6.7; default 5 s).

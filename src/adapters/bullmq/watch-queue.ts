@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { type ConnectionOptions, Queue, Worker } from 'bullmq';
 import { z } from 'zod';
 
-const QUEUE = 'watch';
+export const WATCH_QUEUE = 'watch';
 
 const WatchJob = z.object({ service: z.string() });
 
@@ -17,7 +17,7 @@ export type WatchSchedule = {
 
 /** Repeated jobs live in Redis, once for all replicas: any of them may do any of them. */
 export function createWatchSchedule(connection: ConnectionOptions, prefix: string): WatchSchedule {
-  const queue = new Queue(QUEUE, { connection, prefix });
+  const queue = new Queue(WATCH_QUEUE, { connection, prefix });
   // Told once by the connection's own watch (connection.ts); each call rejects by itself.
   queue.on('error', () => {});
   return {
@@ -64,7 +64,7 @@ export function startWatchWorker(options: {
 }): Worker {
   const { connection, prefix, run, onError } = options;
   const worker = new Worker(
-    QUEUE,
+    WATCH_QUEUE,
     async (job) => await run(WatchJob.parse(job.data).service, job.timestamp + (job.opts.delay ?? 0)),
     { connection, prefix, concurrency: CONCURRENCY },
   );

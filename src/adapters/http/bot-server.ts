@@ -1,7 +1,8 @@
 import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http';
 import { isAllowed } from './bearer.ts';
 
-export type Answer = { status: number; body: string };
+/** `type`: plain text without it. */
+export type Answer = { status: number; body: string; type?: string };
 
 /** One more path of the server. What its `answer` throws is answered with 503. */
 export type Route = {
@@ -17,6 +18,8 @@ export type BotServerOptions = {
   token: string | null;
   /** What is not ready, as plain sentences; empty: ready. */
   whatIsMissing: () => Promise<readonly string[]>;
+  /** Why only a new process would help, or null. */
+  whyStuck?: () => string | null;
   /** The stored report as JSON text and as a page; null when there is none. */
   findReport: (incidentId: string) => Promise<{ json: string; html: string } | null>;
   /** Slack's requests in HTTP mode; null in Socket Mode. */
@@ -68,7 +71,7 @@ async function route(request: IncomingMessage, response: ServerResponse, options
   if (found !== undefined) return await answerRoute(request, response, found);
   // Node leaves the body out of an answer to HEAD: that is what some load balancers ask for.
   if (request.method !== 'GET' && request.method !== 'HEAD') return answer(response, 404, 'not found\n');
-  if (pathname === '/healthz') return answer(response, 200, 'ok\n');
+  if (pathname === '/healthz') return answerHealth(response, options);
   if (pathname === '/readyz') return await answerReadiness(response, options);
   const [, incidentId, json] = INCIDENT_PATH.exec(pathname) ?? [];
   if (incidentId === undefined) return answer(response, 404, 'not found\n');
@@ -92,14 +95,20 @@ async function answerRoute(request: IncomingMessage, response: ServerResponse, r
     response.setHeader('allow', route.methods.join(', '));
     return answer(response, 405, 'another method is needed\n');
   }
-  const { status, body } = await route.answer(request);
+  const { status, body, type } = await route.answer(request);
   // A body that was not read to its end can't be followed by another request.
   if (!request.complete) response.setHeader('connection', 'close');
-  answer(response, status, body);
+  answer(response, status, body, type);
 }
 
-async function answerReadiness(response: ServerResponse, { whatIsMissing }: BotServerOptions): Promise<void> {
-  const missing = await whatIsMissing();
+function answerHealth(response: ServerResponse, { whyStuck }: BotServerOptions): void {
+  const why = whyStuck?.() ?? null;
+  if (why === null) answer(response, 200, 'ok\n');
+  else answer(response, 503, `${why}\n`);
+}
+
+async function answerReadiness(response: ServerResponse, { whatIsMissing, whyStuck }: BotServerOptions): Promise<void> {
+  const missing = [...(await whatIsMissing()), ...[whyStuck?.() ?? []].flat()];
   if (missing.length === 0) answer(response, 200, 'ready\n');
   else answer(response, 503, `${missing.join('\n')}\n`);
 }

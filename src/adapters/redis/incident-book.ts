@@ -29,14 +29,14 @@ export type RedisIncidentBook = IncidentBook & {
   /**
    * Atomically: the incident of the service that is being triaged, or a new one. The same `requestKey` again within a
    * day gets the incident that it opened, whatever its state. A request with a channel joins only what has a thread.
-   * `firstTally`: an alert asks, so it also joins what is reported, and what was over within the hour. What it opens
-   * has this tally from the first moment; what it joins, its own.
+   * `first`: an alert asks, so it also joins what is reported, and what was over within the hour. What it opens has
+   * this tally from its first moment, which is when the alert came in; what it joins has its own.
    */
   openOrJoin(
     request: TriageRequest,
     site: string,
     requestKey?: string,
-    firstTally?: AlertTally | null,
+    first?: { tally: AlertTally; toldAtMs: number } | null,
   ): Promise<{ incident: Incident; joined: boolean }>;
   /** A reported incident goes back into triage, in the thread that it has; null when it is not reported. */
   lookAgain(id: string): Promise<Incident | null>;
@@ -47,6 +47,8 @@ export type RedisIncidentBook = IncidentBook & {
   reportJson(id: string): Promise<string | null>;
   /** Newest first. */
   recent(limit: number): Promise<Incident[]>;
+  /** How many of the newest `limit` are in each state. */
+  countStates(limit: number): Promise<Record<IncidentState, number>>;
   /** The newest incident of the service, whatever its state, or null. */
   newestOf(service: string): Promise<Incident | null>;
   /** The incident of the service that nobody has closed yet, or null. */
@@ -87,7 +89,7 @@ export function createIncidentBook(redis: Redis, prefix: string, now: () => numb
 
   return {
     find,
-    async openOrJoin(request, site, requestKey = '', firstTally = null) {
+    async openOrJoin(request, site, requestKey = '', first = null) {
       const incident: Incident = {
         schema: 1,
         id: '',
@@ -95,7 +97,7 @@ export function createIncidentBook(redis: Redis, prefix: string, now: () => numb
         site,
         symptom: request.symptom,
         state: 'triaging',
-        openedAt: new Date(now()).toISOString(),
+        openedAt: new Date(first?.toldAtMs ?? now()).toISOString(),
         openedBy: request.openedBy,
         channelId: request.channelId,
       };
@@ -103,10 +105,10 @@ export function createIncidentBook(redis: Redis, prefix: string, now: () => numb
       const asked = JSON.stringify(Request.parse(request));
       const channel = request.channelId ?? '';
       const times = [GOES_ON_SECONDS, REOPENED_SECONDS];
-      const tally = firstTally === null ? ['', ''] : [JSON.stringify(firstTally), alertState(firstTally)];
+      const tally = first === null ? ['', ''] : [JSON.stringify(first.tally), alertState(first.tally)];
       const opening = [JSON.stringify(incident), KEEP_SECONDS, KEEP_IN_INDEX, asked, requestKey, channel];
       const args = [...opening, ...times, ...tally];
-      const script = firstTally === null ? OPEN_OR_JOIN : GO_ON + OPEN_OR_JOIN;
+      const script = first === null ? OPEN_OR_JOIN : GO_ON + OPEN_OR_JOIN;
       const [stored, state, joined] = Opened.parse(await redis.eval(script, keys.length, ...keys, ...args));
       return { incident: Incident.parse({ ...parseObject(stored), state }), joined: joined === 1 };
     },
@@ -135,6 +137,16 @@ export function createIncidentBook(redis: Redis, prefix: string, now: () => numb
       const ids = await redis.zrevrange(indexKey, 0, limit - 1);
       const found = await Promise.all(ids.map(find));
       return found.filter((incident) => incident !== null);
+    },
+    async countStates(limit) {
+      const ids = await redis.zrevrange(indexKey, 0, limit - 1);
+      const states = await Promise.all(ids.map((id) => redis.hget(keyOf(id), 'state')));
+      const counts = { triaging: 0, reported: 0, closed: 0 };
+      for (const stored of states) {
+        const state = IncidentState.safeParse(stored);
+        if (state.success) counts[state.data] += 1;
+      }
+      return counts;
     },
     newestOf,
     async openOf(service) {

@@ -57,3 +57,8 @@ export function rollbacksKey(prefix: string, service: string): string {
 export function rotaKey(prefix: string, team: string): string {
   return `${prefix}:rota:${encodeURIComponent(team)}`;
 }
+
+/** Hash: host -> what its collector tells of itself. */
+export function collectorStatsKey(prefix: string, site: string): string {
+  return `${prefix}:collector-stats:${encodeURIComponent(site)}`;
+}

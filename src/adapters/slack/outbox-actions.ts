@@ -7,7 +7,13 @@ import { findPosted, toMetadata } from './posted-messages.ts';
 import { cureOf, refusalKind } from './refusals.ts';
 import type { SlackAnswer, SlackWeb } from './slack-web.ts';
 
-export type Delivery = { store: OutboxStore; web: SlackWeb; limits: OutboxLimits; logger: Logger };
+export type Delivery = {
+  store: OutboxStore;
+  web: SlackWeb;
+  limits: OutboxLimits;
+  logger: Logger;
+  onRootPosted: (id: string) => void;
+};
 
 /** What came of one action: something changed, or a wait in milliseconds, of this message or of the whole channel. */
 export type Step = { kind: 'moved' } | { kind: 'wait'; ms: number } | { kind: 'channel-waits'; ms: number };
@@ -43,6 +49,7 @@ async function post(delivery: Delivery, thread: ThreadState, { slot, threadTs }:
   switch (answer.kind) {
     case 'ok':
       await store.markSent(thread, slot.key, { ts: tsOf(answer.body), version: slot.version }, false);
+      if (slot.key === ROOT && thread.generation === 0) delivery.onRootPosted(thread.incidentId);
       return await succeeded(delivery, thread.channelId);
     case 'unanswered':
       await store.markUnsure(thread, slot.key);

@@ -21,6 +21,8 @@ export type OutboxWorkerOptions = {
   logger: Logger;
   limits?: Partial<OutboxLimits>;
   retentionMs?: number;
+  /** The root of an incident is at Slack for the first time. */
+  onRootPosted?: (incidentId: string) => void;
   /** How soon a killed replica's channels are taken over: its lock, and how often locks are looked at. */
   lockMs?: number;
   sweepEveryMs?: number;
@@ -45,7 +47,8 @@ const ChannelJob = z.object({ channelId: z.string() });
 export async function startOutboxWorker(options: OutboxWorkerOptions): Promise<OutboxWorker> {
   const { redis, prefix, web, logger, retentionMs = RETENTION_MS, lockMs = LOCK_MS } = options;
   const store = new OutboxStore(redis, { prefix, retentionMs });
-  const delivery = { store, web, logger, limits: { ...OUTBOX_LIMITS, ...options.limits } };
+  const { onRootPosted = () => {} } = options;
+  const delivery = { store, web, logger, limits: { ...OUTBOX_LIMITS, ...options.limits }, onRootPosted };
   const closing = new AbortController();
 
   const process = async (job: Job, token?: string): Promise<void> => {

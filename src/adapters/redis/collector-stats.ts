@@ -1,0 +1,48 @@
+import type { Redis } from 'ioredis';
+import { z } from 'zod';
+import { HEARTBEAT_TTL_SECONDS } from './heartbeat.ts';
+import { parseJson } from './instance-store.ts';
+import { collectorStatsKey } from './keys.ts';
+
+/** What a collector tells of itself with each heartbeat. Sizes in bytes. */
+export const CollectorStats = z.object({
+  schema: z.literal(1),
+  /** Since samples were last stored; null: none yet. */
+  lagSeconds: z.number().nullable(),
+  processes: z.number(),
+  /** Samples lost since its start. */
+  droppedSamples: z.number(),
+  residentBytes: z.number(),
+});
+export type CollectorStats = z.infer<typeof CollectorStats>;
+
+/** KEYS: hash of the site. ARGV: host, stats, keep seconds. The moment is Redis' own: hosts differ in their clocks. */
+const SAVE = `
+redis.call('HSET', KEYS[1], ARGV[1], redis.call('TIME')[1] .. ' ' .. ARGV[2])
+redis.call('EXPIRE', KEYS[1], ARGV[3])
+return 1`;
+
+export async function saveCollectorStats(
+  redis: Redis,
+  prefix: string,
+  { site, host }: { site: string; host: string },
+  stats: CollectorStats,
+): Promise<void> {
+  const key = collectorStatsKey(prefix, site);
+  await redis.eval(SAVE, 1, key, host, JSON.stringify(stats), HEARTBEAT_TTL_SECONDS);
+}
+
+/** Of every collector of the site that lives; `ageSeconds`: since it told so. */
+export async function readCollectorStats(
+  redis: Redis,
+  prefix: string,
+  site: string,
+): Promise<(CollectorStats & { ageSeconds: number })[]> {
+  const [stored, [seconds]] = await Promise.all([redis.hvals(collectorStatsKey(prefix, site)), redis.time()]);
+  return stored.flatMap((text) => {
+    const [at = '', ...json] = text.split(' ');
+    const ageSeconds = Math.max(0, Number(seconds) - Number(at));
+    if (ageSeconds > HEARTBEAT_TTL_SECONDS) return [];
+    return parseJson(CollectorStats, json.join(' ')).map((stats) => ({ ...stats, ageSeconds }));
+  });
+}
