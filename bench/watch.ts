@@ -7,7 +7,6 @@ import { parseArgs } from 'node:util';
 import { collectorMemory } from '../src/adapters/redis/collector-memory.ts';
 import { createInstanceStore } from '../src/adapters/redis/instance-store.ts';
 import { createSampleStore } from '../src/adapters/redis/sample-store.ts';
-import type { EndReason, InstanceMemory, ServiceMemory } from '../src/analysis/memory.ts';
 import { DEFAULT_POLICY } from '../src/analysis/policy.ts';
 import { quantile } from '../src/analysis/quantiles.ts';
 import { judgeMemory } from '../src/watch/judge-memory.ts';
@@ -15,7 +14,8 @@ import { watchWindowSeconds } from '../src/watch/pace.ts';
 import { replay } from '../src/watch/replay.ts';
 import { startRedis } from '../test/support/redis.ts';
 import { FAMILIES } from './detect/families.ts';
-import { generateCase, type LabelledCase } from './detect/generate.ts';
+import { generateCase } from './detect/generate.ts';
+import { toMemory } from './watch-memory.ts';
 
 const { values } = parseArgs({
   options: {
@@ -86,24 +86,6 @@ async function lookAtAll(store: Store, names: readonly string[]): Promise<[readM
     total[1] += performance.now() - read;
   }
   return total;
-}
-
-/** A labelled case as the collector would have recorded it, on the axis of the case. */
-function toMemory({ seriesCase }: LabelledCase): ServiceMemory {
-  const { pods, deployAt, limitBytes } = seriesCase;
-  const releaseAt = (seconds: number): string => (deployAt !== null && seconds >= deployAt ? 'v2' : 'v1');
-  const instances = pods.flatMap(({ pod, samples, restarts }) => {
-    const starts = [0, ...restarts.map(([at]) => at)];
-    return starts.map((startedAt, i): InstanceMemory => {
-      const endedAt = starts[i + 1] ?? null;
-      const endReason = restarts[i] === undefined ? null : (restarts[i][1] as EndReason);
-      const mine = samples.filter(([at]) => at >= startedAt && at < (endedAt ?? Number.POSITIVE_INFINITY));
-      const life = { startedAt, endedAt, endReason, limitBytes, release: releaseAt(startedAt) };
-      return { instance: `${pod}.${i}`, ...life, samples: mine };
-    });
-  });
-  const kills = pods.flatMap(({ restarts }) => restarts.filter(([, reason]) => reason === 'oom').map(([at]) => at));
-  return { source: 'collector', instances, limitBytes, oomKillsAt: kills, deploys: [] };
 }
 
 function measureAlarms(first: number, seeds: number): void {

@@ -1,5 +1,5 @@
 /** A service's recorded memory as the sources give it: instances with their lives, on wall-clock time. */
-import type { Sample } from './series.ts';
+import type { Sample, SeriesCase } from './series.ts';
 
 export type EndReason = 'deploy' | 'recycle' | 'oom' | 'restart';
 
@@ -27,6 +27,8 @@ export type ServiceMemory = {
   limitBytes: number | null;
   /** Epoch seconds of OOM kills in the window; null when nothing counts them. */
   oomKillsAt: readonly number[] | null;
+  /** `[epochSeconds, rate]`: load in any unit; null or absent when it is not known. */
+  traffic?: SeriesCase['traffic'];
   /** Releases in order of their first start. Epoch seconds. */
   deploys: readonly { release: string; at: number }[];
 };

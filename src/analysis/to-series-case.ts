@@ -27,10 +27,22 @@ export function toSeriesCase(given: {
     pods: toSlots(memory),
     limitBytes: memory.limitBytes,
     deployAt,
-    traffic: null,
+    traffic: trafficOf(memory),
     baseline: baseline === null || baseline.profile.length === 0 ? null : baseline.profile,
     sloBaselineBytes: baseline?.bytes ?? null,
   };
+}
+
+/** Load figures that leave out more than this share of the samples' time, at either end, would be guessed there. */
+const UNCOVERED = 0.1;
+
+function trafficOf({ traffic, instances }: ServiceMemory): SeriesCase['traffic'] {
+  const from = Math.min(...instances.map(({ samples }) => samples[0]?.[0] ?? Number.POSITIVE_INFINITY));
+  const to = Math.max(...instances.map(({ samples }) => samples.at(-1)?.[0] ?? Number.NEGATIVE_INFINITY));
+  const [first, last] = [traffic?.[0], traffic?.at(-1)];
+  if (traffic == null || first === undefined || last === undefined) return null;
+  const slack = UNCOVERED * (to - from);
+  return first[0] <= from + slack && last[0] >= to - slack ? traffic : null;
 }
 
 /**

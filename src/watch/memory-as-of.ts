@@ -21,6 +21,7 @@ export function memoryAsOf(memory: ServiceMemory, nowSeconds: number, windowSeco
   return {
     ...memory,
     instances,
+    traffic: memory.traffic == null ? null : between(memory.traffic, since, nowSeconds),
     oomKillsAt: memory.oomKillsAt?.filter((at) => at >= since && at <= nowSeconds) ?? null,
     deploys: memory.deploys.filter(({ at }) => at <= nowSeconds),
   };
@@ -31,7 +32,7 @@ function startOf({ startedAt, samples }: InstanceMemory): number {
 }
 
 /** Samples from `since` to `until`, both included. */
-function between(samples: readonly Sample[], since: number, until: number): readonly Sample[] {
+function between<T extends Sample>(samples: readonly T[], since: number, until: number): readonly T[] {
   const from = firstWhere(samples, (seconds) => seconds >= since);
   return samples.slice(
     from,

@@ -1,7 +1,10 @@
 import { describe, expect, it } from 'vitest';
+import { analyzeSeries } from '../../src/analysis/analyze-series.ts';
 import { DEFAULT_POLICY } from '../../src/analysis/policy.ts';
+import type { SeriesCase } from '../../src/analysis/series.ts';
+import { settingsFrom } from '../../src/analysis/settings.ts';
 import { toSeriesCase, toSlots } from '../../src/analysis/to-series-case.ts';
-import { instanceOf, memoryOf } from './memory-of.ts';
+import { instanceOf, memoryOf, ripple } from './memory-of.ts';
 
 const HOUR = 3600;
 const instance = (name: string, from: number, until: number, given: object = {}) =>
@@ -77,5 +80,35 @@ describe('the deploy', () => {
     ]);
     expect(rolled.deployAt).toBe(5 * HOUR);
     expect(rolled.pods).toHaveLength(2);
+  });
+});
+
+describe('traffic', () => {
+  const rising = Array.from({ length: 121 }, (_, i) => [i * 300, 100 + i] as const);
+  const grows = instanceOf(
+    { startedAt: 0, untilSeconds: 10 * HOUR, everySeconds: 60 },
+    (age) => 2e8 + ripple(age) * 2e5 + 3e7 * Math.sin(age / 4000) + 3e7 * (age / (10 * HOUR)),
+  );
+  const load = Array.from({ length: 121 }, (_, i) => [i * 300, 10 + 3 * Math.sin((i * 300) / 4000) + i / 40] as const);
+  const analyzed = (traffic: SeriesCase['traffic']) => {
+    const memory = memoryOf([grows], { traffic });
+    const given = toSeriesCase({ memory, baseline: null, policy: DEFAULT_POLICY, nowSeconds: 10 * HOUR });
+    return analyzeSeries(given, settingsFrom(DEFAULT_POLICY));
+  };
+
+  it('is used where it covers the samples', () => {
+    const memory = (traffic: SeriesCase['traffic']) => memoryOf([instance('a', 0, 10)], { traffic });
+    const used = (traffic: SeriesCase['traffic']) =>
+      toSeriesCase({ memory: memory(traffic), baseline: null, policy: DEFAULT_POLICY, nowSeconds: 10 * HOUR }).traffic;
+    expect(used(rising)).toEqual(rising);
+    expect(used(rising.slice(60))).toBeNull();
+    expect(used(rising.slice(0, 60))).toBeNull();
+    expect(used([])).toBeNull();
+    expect(used(null)).toBeNull();
+  });
+
+  it('explains memory that follows it', () => {
+    expect(analyzed(null).probability).toBeGreaterThan(0.6);
+    expect(analyzed(load)).toMatchObject({ state: 'healthy', leaking: false });
   });
 });

@@ -3,6 +3,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createPrometheus, type Prometheus, startQuery } from '../../src/adapters/prometheus/prometheus.ts';
 import type { ServiceMemory } from '../../src/analysis/memory.ts';
 import type { Metrics } from '../../src/config/config.ts';
+import { ok } from '../../src/errors.ts';
+import { chooseMemorySource } from '../../src/main/memory-source.ts';
 import { HAS_PROMETHEUS, type Recorded, startPrometheus, type TestServer } from './server.ts';
 
 const HOUR = 3600;
@@ -70,6 +72,14 @@ const RECORDED: Recorded[] = [
     metric: 'oom',
     type: 'counter',
     samples: every(from, NOW, A, (at) => (at < OOM_AT ? 3 : 5)),
+  },
+  {
+    metric: 'requests_per_second',
+    type: 'gauge',
+    samples: [
+      ...every(from, NOW, `${A},route="/pay"`, (at) => 40 + (at - from) / HOUR),
+      ...every(from, NOW, `${A},route="/list"`, () => 10),
+    ],
   },
   { metric: 'nothing', type: 'gauge', samples: every(NOW - 60, NOW, 'job="checkout"', () => Number.NaN) },
 ];
@@ -179,6 +189,40 @@ describe.skipIf(!HAS_PROMETHEUS)('the real Prometheus', () => {
     expect(memory.sourceNote).toMatch(
       /metrics.limit: Prometheus refuses the query: .*parse error.*; metrics.oomKills: Prometheus has no data for no_such_metric/s,
     );
+  });
+
+  describe('traffic', () => {
+    const HELD = { source: 'collector', instances: [], limitBytes: null, oomKillsAt: null, deploys: [] } as const;
+
+    /** As the roles read it, for a service whose memory the collector samples. */
+    async function readBoth(traffic: string | null): Promise<ServiceMemory> {
+      const config = {
+        services: new Map([['checkout', { metrics: { ...METRICS, rss: null, traffic }, sockets: '/s' }]]),
+      };
+      const collector = { readMemory: () => Promise.resolve(ok<ServiceMemory>(HELD)) };
+      const source = chooseMemorySource(config, open({ rss: null, traffic }), collector);
+      const answer = await source.readMemory('checkout', 6 * HOUR, AbortSignal.timeout(5000));
+      if (answer.outcome !== 'ok') throw new Error(answer.why);
+      return answer.value;
+    }
+
+    test('is the sum of the series that its query gives, beside memory from anywhere', async () => {
+      const { traffic, sourceNote } = await readBoth('requests_per_second');
+      expect(sourceNote).toBeUndefined();
+      expect(traffic?.[0]).toEqual([expect.closeTo(from, -2), expect.closeTo(50, 0)]);
+      expect(traffic?.at(-1)).toEqual([expect.closeTo(NOW, -2), expect.closeTo(56, 0)]);
+      expect(traffic?.length).toBeGreaterThan(600);
+    });
+
+    test('that has no data is told, and is never taken for no requests', async () => {
+      const { traffic, sourceNote } = await readBoth('no_such_metric');
+      expect(traffic).toBeUndefined();
+      expect(sourceNote).toBe('metrics.traffic: Prometheus has no data for no_such_metric');
+    });
+
+    test('that nobody configured is not asked for', async () => {
+      expect(await readBoth(null)).toEqual(HELD);
+    });
   });
 
   test('no series of memory is no data', async () => {

@@ -7,9 +7,18 @@ import type { MemorySource, QueryRunner } from '../../triage/ports.ts';
 import type { Server } from './http-query.ts';
 import { toInstances } from './lives.ts';
 import { toOomKills } from './oom-kills.ts';
+import { queryRequestRate } from './request-rate.ts';
 import { type LabelledSeries, queryNow, queryRange, toWindow, type Window } from './series-query.ts';
 
-export type Prometheus = QueryRunner & MemorySource;
+export type Prometheus = QueryRunner &
+  MemorySource & {
+    /** `[epochSeconds, rate]` of the service's load; null where no query is configured. No data is a Failure. */
+    readTraffic(
+      service: string,
+      sinceSeconds: number,
+      signal: AbortSignal,
+    ): Promise<Outcome<NonNullable<ServiceMemory['traffic']>> | null>;
+  };
 
 /** A triage waits for several queries at once, and should show figures within seconds. */
 const DEADLINE_SECONDS = 10;
@@ -32,6 +41,12 @@ export function createPrometheus(options: Options): Prometheus {
   const server = { url, deadlineSeconds };
   return {
     queryInstant: (promql, signal) => queryNow(server, promql, signal),
+    async readTraffic(service, sinceSeconds, signal) {
+      const promql = services.get(service)?.metrics?.traffic ?? null;
+      if (promql === null) return null;
+      const answer = await queryRequestRate(server, promql, toWindow(now() / 1000, sinceSeconds), signal);
+      return answer.outcome === 'ok' ? answer : named(answer, service, 'traffic');
+    },
     async readMemory(service, sinceSeconds, signal) {
       const configured = services.get(service);
       if (configured === undefined) {
