@@ -18,7 +18,7 @@ export type AlertDeskParts = {
   world: Pick<World, 'config' | 'logger'>;
   incidents: RedisIncidentBook;
   alertBook: AlertBook;
-  alertQueue: Pick<AlertQueue, 'isUnderWay'>;
+  alertQueue: Pick<AlertQueue, 'isUnderWay' | 'isKnown'>;
   triageQueue: TriageQueue;
   outbox: Outbox;
   /** May an alert of no service be told, or were there too many? `key`: the same for alerts that are told once. */
@@ -34,12 +34,16 @@ export type AlertDesk = {
   take(alert: Alert, toldAtMs: number): Promise<void>;
 };
 
+const FIRING_FIRST = 'the firing alert comes first';
+
 export function createAlertDesk(parts: AlertDeskParts): AlertDesk {
   return {
     async take(alert, toldAtMs) {
       const service = placeAlert(parts.world.config.services.values(), alert);
       if (service === null) await tellUnplaced(alert, parts);
       else if (alert.status === 'firing') await openOrCount(alert, service, toldAtMs, parts);
+      // Both may have waited while no bot was there: the end must not be counted before the beginning.
+      else if (await parts.alertQueue.isUnderWay({ ...alert, status: 'firing' })) throw new Error(FIRING_FIRST);
       else await resolve(alert, service, parts);
     },
   };
@@ -73,14 +77,15 @@ async function openOrCount(alert: Alert, service: Service, toldAtMs: number, par
   // Also when it was queued before: a bot may have died between storing the incident and queueing its triage.
   if (stored?.state === 'triaging') await triageQueue.add(stored.id, stored.round);
   await parts.refresh(incident.id);
+  // Its end overtook it, as when its sender got no answer at first: without this, it would fire for ever.
+  const end: Alert = { ...alert, status: 'resolved' };
+  if (await parts.alertQueue.isKnown(end)) await resolve(end, service, parts);
   const fields = { incidentId: incident.id, service: service.name, alert: alert.name, source: alert.source };
   world.logger.info(fields, joined ? 'an alert joined its incident' : 'an alert opened an incident');
 }
 
 async function resolve(alert: Alert, service: Service, parts: AlertDeskParts): Promise<void> {
-  const { incidents, alertBook, alertQueue, now } = parts;
-  // Both may have waited while no bot was there: the end must not be counted before the beginning.
-  if (await alertQueue.isUnderWay({ ...alert, status: 'firing' })) throw new Error('the firing alert comes first');
+  const { incidents, alertBook, now } = parts;
   const incident: Incident | null = await incidents.newestOf(service.name);
   if (incident === null) return;
   await alertBook.change(incident.id, (before) =>

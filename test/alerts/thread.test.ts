@@ -74,6 +74,15 @@ describe('an OOM alert', () => {
     expect(rig.roots()).toHaveLength(1);
   });
 
+  it('whose end overtook it, since its sender was slow, is over and does not fire for ever', async () => {
+    const alert = alertOf();
+    await rig.send({ ...alert, status: 'resolved', endsAt: new Date().toISOString() });
+    await rig.untilTaken();
+    await rig.send(alert);
+    await vi.waitFor(() => expect(rig.root()).toMatch(/^🟢 checkout: quiet since .*OOM kill ×1/), WAIT);
+    expect(rig.roots()).toHaveLength(1);
+  });
+
   it('survives kill -9 of the bot right after the 200: the root still comes, once', async () => {
     expect(await rig.send(alertOf())).toBe(200);
     await rig.restartBot();

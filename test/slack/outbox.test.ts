@@ -120,6 +120,15 @@ test.each(LOSSES)('replies whose posts end in %s stand there exactly once', asyn
   expect(repeated()).toEqual([]);
 });
 
+test('an error of Slack itself is a lost answer: looked for in a moment, not told as a refusal', async () => {
+  const { outbox } = await start();
+  workspace.faults.add({ method: 'chat.postMessage', kind: 'platform-error', error: 'internal_error', times: 2 });
+  await outbox.publishReport(anIncident(), aReport());
+  await reportIsComplete();
+  expect(workspace.calls().some(({ method }) => method === 'conversations.history')).toBe(true);
+  expect(repeated()).toEqual([]);
+});
+
 test('an answer that comes after the deadline does not post the root twice', async () => {
   const { outbox } = await start();
   workspace.faults.add({ method: 'chat.postMessage', kind: 'slow', ms: 320, times: 1 });

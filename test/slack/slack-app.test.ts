@@ -199,6 +199,20 @@ describe('by Socket Mode', () => {
     expect(desk.asked[0]).toMatchObject({ service: 'checkout', openedBy: 'U0ALICE', channelId: 'C0PAY' });
   });
 
+  test('a mention that a dying bot did not store is not acknowledged, and comes again', async () => {
+    const started = await start({ eventRetryDelaysMs: Array.from({ length: 20 }, () => 1000) });
+    desk.answer = async () => await new Promise(() => {});
+    const said = workspace.mention({ ...alice, text: 'checkout' });
+    await vi.waitFor(() => expect(desk.asked).toHaveLength(1));
+    desk.answer = async () => ({ kind: 'started', incident: anIncident() });
+    workspace.dropSockets();
+    expect(await said).toMatchObject({ acked: false });
+    await vi.waitFor(() => expect(desk.asked).toHaveLength(2), { timeout: 20_000 });
+    const [first, second] = desk.asked;
+    expect(second?.requestId).toBe(first?.requestId);
+    await started.close();
+  });
+
   test('commands under way are answered before the app is closed', async () => {
     const started = await start();
     const resume = new EventEmitter();

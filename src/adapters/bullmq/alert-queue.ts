@@ -22,6 +22,8 @@ export type AlertQueue = {
   add(alerts: readonly Alert[]): Promise<void>;
   /** Is it stored and not taken to its end yet? */
   isUnderWay(alert: Alert): Promise<boolean>;
+  /** Was it stored within a day, whatever became of it? */
+  isKnown(alert: Alert): Promise<boolean>;
   close(): Promise<void>;
 };
 
@@ -49,6 +51,7 @@ export function createAlertQueue(connection: ConnectionOptions, prefix: string):
       const job = await queue.getJob(alertId(alert));
       return job?.finishedOn === undefined && job !== undefined;
     },
+    isKnown: async (alert) => (await queue.getJob(alertId(alert))) !== undefined,
     close: () => queue.close(),
   };
 }

@@ -57,6 +57,7 @@ export async function startSlackApp(options: SlackAppOptions): Promise<SlackApp>
   app.error(async (err) => {
     logger.error({ err }, 'a Slack event could not be handled');
   });
+  acknowledgeWhenTaken(app);
   const underWay = listen(app, options, createMembership(web));
   const port = await inbound.start(app);
   logger.info({ team: identity.team, mode: options.appToken === null ? 'http' : 'socket', port }, 'connected to Slack');
@@ -69,6 +70,19 @@ export async function startSlackApp(options: SlackAppOptions): Promise<SlackApp>
       await Promise.race([Promise.allSettled(underWay), setTimeout(DRAIN_MS, undefined, { ref: false })]);
       await inbound.stop();
     },
+  };
+}
+
+/**
+ * Bolt acknowledges an event before its listeners see it (5.1: `App.processEvent`), and Slack repeats only what was not
+ * acknowledged: a mention was lost with a bot that died in between.
+ */
+function acknowledgeWhenTaken(app: App): void {
+  const processEvent = app.processEvent.bind(app);
+  app.processEvent = async (event) => {
+    if (event.body['type'] !== 'event_callback') return await processEvent(event);
+    await processEvent({ ...event, ack: async () => {} });
+    await event.ack();
   };
 }
 
@@ -94,7 +108,10 @@ function listen(app: App, options: SlackAppOptions, membership: Membership): Set
     const own = context.botUserId === undefined ? '' : `<@${context.botUserId}>`;
     const text = event.text.replace(own, ' ');
     const asked = { text, userId: event.user, channelId: event.channel, requestId: body.event_id };
-    await track(answerMention(web, asked, event.thread_ts ?? null, await answer(asked), logger));
+    const answered = answer(asked);
+    void track(answered.then((said) => answerMention(web, asked, event.thread_ts ?? null, said, logger)));
+    // Acknowledged when it is stored: showing the answer may take longer than Slack waits.
+    await answered;
   });
   listenToActions(app, options, track);
   return underWay;

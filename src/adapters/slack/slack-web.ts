@@ -10,7 +10,7 @@ export type SlackAnswer =
   | { kind: 'rate-limited'; retryAfterSeconds: number }
   /** Not done; `error` is Slack's word, such as `not_in_channel`. */
   | { kind: 'refused'; error: string }
-  /** Cut, timed out or 5xx: it may have been done all the same. */
+  /** Cut, timed out, 5xx or broken by Slack's own word: it may have been done all the same. */
   | { kind: 'unanswered'; why: string };
 
 export interface SlackWeb {
@@ -60,12 +60,24 @@ export function createSlackWeb({
 /** Where Slack names no time, its own documentation's window: one minute. */
 const UNNAMED_RETRY_SECONDS = 60;
 
+/**
+ * Slack's own failures, told as words of a 200: "some aspect of the operation may have succeeded" (docs.slack.dev,
+ * errors of chat.postMessage). Like a 5xx: looked for and tried again in a moment; no person can cure it.
+ */
+const SLACK_BROKE: ReadonlySet<string> = new Set([
+  'internal_error',
+  'fatal_error',
+  'service_unavailable',
+  'request_timeout',
+]);
+
 function toAnswer(thrown: unknown): SlackAnswer {
   if (thrown instanceof webApi.WebAPIRateLimitedError) {
     return { kind: 'rate-limited', retryAfterSeconds: thrown.retryAfter };
   }
   if (thrown instanceof webApi.WebAPIPlatformError) {
     const { error } = thrown.data;
+    if (SLACK_BROKE.has(error)) return { kind: 'unanswered', why: `Slack answered ${error}` };
     const isLimit = error === 'ratelimited' || error === 'rate_limited' || error === 'message_limit_exceeded';
     return isLimit ? { kind: 'rate-limited', retryAfterSeconds: UNNAMED_RETRY_SECONDS } : { kind: 'refused', error };
   }
