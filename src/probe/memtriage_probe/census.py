@@ -1,6 +1,5 @@
 """Two walks and what grew between them. The first is remembered here, so that no identity ever leaves the process."""
 
-import os
 import time
 
 from . import evidence, stored_looks
@@ -14,7 +13,6 @@ LONGEST_ROWS = 24
 TRACED = 5
 
 _AMBIGUOUS = object()
-_counter = [0]
 
 
 class _Look:
@@ -44,9 +42,8 @@ def take(since):
     if earlier:
         rows, grown = yield from _grown_rows(walk, earlier)
     else:
-        rows = [_row(found) for found in _longest(walk)]
-    token = "%d.%d" % (os.getpid(), _next_number())
-    stored_looks.keep(token, _Look(walk, grown))
+        rows = [row(found) for found in _longest(walk)]
+    token = stored_looks.keep(_Look(walk, grown))
     return {
         "token": token,
         "since": since if earlier else None,
@@ -61,16 +58,12 @@ def take(since):
     }
 
 
-def _next_number():
-    _counter[0] += 1
-    return _counter[0]
-
-
 def _longest(walk):
     return sorted(walk.found.values(), key=lambda found: -found.length)[:LONGEST_ROWS]
 
 
-def _row(found, length_diff=None, oldest_kept=None):
+def row(found, length_diff=None, oldest_kept=None):
+    """What a reply tells of a container, without evidence."""
     kind = "lru_cache" if found.shape.base is None else found.shape.name
     return {
         "path": found.path,
@@ -89,9 +82,9 @@ def _grown_rows(walk, earlier):
     longest = {id(found) for found in _longest(walk)} - listed
     rows = []
     for found, diff, kept in grown + [entry for entry in compared if id(entry[0]) in longest]:
-        row = _row(found, diff, kept)
-        row.update((yield from evidence.describe(found)))
-        rows.append(row)
+        described = row(found, diff, kept)
+        described.update((yield from evidence.describe(found)))
+        rows.append(described)
     return rows, [found for found, _, _ in grown[:TRACED]]
 
 

@@ -2,6 +2,7 @@
 upon a service that has no other. That one message is silenced for that moment; with threads of its own it is still told.
 """
 
+import contextlib
 import sys
 
 from .originals import sleep
@@ -30,3 +31,21 @@ def speak_again():
         silenced = _filters.pop()
         if silenced in warnings.filters:
             warnings.filters.remove(silenced)
+
+
+@contextlib.contextmanager
+def silenced():
+    """Around a fork of the probe's own: whatever threads the service has, the fork is not its."""
+    if sys.version_info < (3, 12):
+        yield
+        return
+    import warnings
+
+    # Another text than above, so that the filter is another one.
+    warnings.filterwarnings("ignore", r"This process \(pid=[0-9]+\) is multi-threaded", DeprecationWarning)
+    own = warnings.filters[0]
+    try:
+        yield
+    finally:
+        if own in warnings.filters:
+            warnings.filters.remove(own)

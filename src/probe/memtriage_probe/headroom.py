@@ -16,7 +16,7 @@ def available():
     Page cache that the kernel drops before it kills counts as free. None when nothing can be read.
     """
     rooms, kills_group = [], False
-    for line in _lines("/proc/self/cgroup"):
+    for line in lines("/proc/self/cgroup"):
         _, controllers, path = line.split(":", 2)
         if controllers == "":
             scheme = _V2
@@ -27,7 +27,7 @@ def available():
         while True:
             folder = scheme[0] + path.rstrip("/")
             rooms.append(_room(folder, *scheme[1:]))
-            kills_group = kills_group or _lines(folder + "/memory.oom.group") == ["1"]
+            kills_group = kills_group or lines(folder + "/memory.oom.group") == ["1"]
             if path in ("", "/"):
                 break
             path = os.path.dirname(path)
@@ -38,16 +38,16 @@ def available():
 
 
 def _room(folder, limit_file, usage_file, cache_field):
-    limit = _number("".join(_lines(folder + "/" + limit_file)))
-    usage = _number("".join(_lines(folder + "/" + usage_file)))
+    limit = _number("".join(lines(folder + "/" + limit_file)))
+    usage = _number("".join(lines(folder + "/" + usage_file)))
     if limit is None or usage is None or limit >= _UNLIMITED:
         return None
-    fields = dict(line.split()[:2] for line in _lines(folder + "/memory.stat"))
+    fields = dict(line.split()[:2] for line in lines(folder + "/memory.stat"))
     return limit - usage + int(fields.get(cache_field, 0))
 
 
 def _available_on_machine():
-    for line in _lines("/proc/meminfo"):
+    for line in lines("/proc/meminfo"):
         if line.startswith("MemAvailable:"):
             return int(line.split()[1]) * 1024
     return None
@@ -57,7 +57,8 @@ def _number(text):
     return int(text) if text and text.strip().isdigit() else None
 
 
-def _lines(path):
+def lines(path):
+    """Of a small file of the kernel; none where it can't be read."""
     try:
         with open(path) as file:
             return file.read().splitlines()

@@ -153,6 +153,8 @@ def _after_fork():
 
 def _in_child():
     try:
+        if get_ident() == _life.thread:  # a child of the probe's own: it closes all descriptors, and never serves
+            return
         gc_watch.let_go()
         _life.lock = allocate_lock()
         _life.forking = 0

@@ -110,4 +110,21 @@ def _window(arguments, _life):
     return window.take(token, seconds, drain)
 
 
-VERBS = {"ping": _ping, "layers": _layers, "runtime": _runtime, "census": _census, "types": _types, "window": _window}
+def _child(arguments, _life):
+    from . import child
+
+    since, seconds = arguments.get("since"), arguments.get("seconds")
+    if since is not None and type(since) is not str or type(seconds) not in (int, float) or not 0 < seconds <= 60:
+        raise Refused("bad-request", "`since` is the token of an earlier child or null, `seconds` up to 60")
+    return child.take(since, seconds)
+
+
+VERBS = {
+    "ping": _ping,
+    "layers": _layers,
+    "runtime": _runtime,
+    "census": _census,
+    "types": _types,
+    "window": _window,
+    "child": _child,
+}

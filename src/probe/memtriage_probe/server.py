@@ -85,7 +85,7 @@ class Server:
         job, self._job = self._job, None
         clients, self._clients = self._clients, {}
         if job is not None:
-            job[1].close()
+            _end(job[1])
             job[0].close()
         for client in clients.values():
             client.close()
@@ -186,3 +186,10 @@ class Server:
             if client.deadline < now:
                 del self._clients[descriptor]
                 self._refuse(client, "too-slow", "no complete request within %d s" % READ_SECONDS)
+
+
+def _end(steps):
+    try:
+        steps.close()
+    except ValueError:  # the service forked in the middle of a step: it runs for ever in this child, and nowhere
+        pass

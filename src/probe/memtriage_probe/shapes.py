@@ -97,7 +97,7 @@ def type_name(of):
 
 def qualified_name(of):
     """`module.Class`, `dict` for a builtin one."""
-    module = _namespace(of).get("__module__")
+    module = (_namespace(of) or {}).get("__module__")  # None in types that 3.8 and 3.9 never finish
     name = _name(of)
     return name if type(module) is not str or module == "builtins" else "%s.%s" % (module, name)
 

@@ -1,18 +1,24 @@
 """What the first of two looks leaves in the process for the second: kept for a while, then let go by itself."""
 
+import os
 import time
 
 KEEP_SECONDS = 300.0
-MOST_LOOKS = 3
+# Two looks of a census and of a forked child each, and those of somebody else.
+MOST_LOOKS = 6
 
 _looks = {}
+_counter = [0]
 
 
-def keep(token, look):
-    """Stores a look under its token; of more than MOST_LOOKS the oldest goes."""
+def keep(look):
+    """Stores a look and returns its token; of more than MOST_LOOKS the oldest goes."""
+    _counter[0] += 1
+    token = "%d.%d" % (os.getpid(), _counter[0])
     while len(_looks) >= MOST_LOOKS:
         del _looks[next(iter(_looks))]
     _looks[token] = (time.monotonic() + KEEP_SECONDS, look)
+    return token
 
 
 def find(token):

@@ -52,7 +52,7 @@ class Walk:
         self.longest_slice = 0.0
         self._queue = deque()
         self._began = time.perf_counter()
-        self._seen = set()
+        self.seen = set()
 
     def run(self):
         own = [(name, namespace) for name, namespace, rank in module_namespaces() if rank == 0]
@@ -60,9 +60,15 @@ class Walk:
         # Libraries one by one: a queue of all their names would grow old and bring a full garbage collection nearer.
         for group in [own] + [[library] for library in libraries]:
             for name, namespace in group:
-                self._seen.add(id(namespace))
+                self.seen.add(id(namespace))
                 self._queue.append((name, namespace, 0, False, namespace))
             yield from self._drain()
+
+    def run_from(self, values):
+        """After run(): goes on from (path, value) pairs of another origin."""
+        for path, value in values:
+            self._push(path, value, 1, False)
+        yield from self._drain()
 
     def _drain(self):
         began = self._began
@@ -90,11 +96,11 @@ class Walk:
     def _push(self, path, thing, depth, is_sampled, home=None):
         """Queues a value once. `home`: the module namespace it was found in, to leave out what is only imported."""
         shape = shape_of(thing)
-        if shape.is_closed or depth > DEEPEST or id(thing) in self._seen:
+        if shape.is_closed or depth > DEEPEST or id(thing) in self.seen:
             return
         if home is not None and _is_imported(thing, shape, home):
             return
-        self._seen.add(id(thing))
+        self.seen.add(id(thing))
         self._queue.append((path, thing, depth, is_sampled, None))
 
     def _enter_names(self, path, names, depth, is_sampled, home):
@@ -128,8 +134,8 @@ class Walk:
     def _enter_instance(self, path, thing, shape, depth, is_sampled):
         if shape.dict_of is not None:
             names = shape.dict_of(thing)
-            if type(names) is dict and id(names) not in self._seen:
-                self._seen.add(id(names))
+            if type(names) is dict and id(names) not in self.seen:
+                self.seen.add(id(names))
                 length = len(names)
                 if length > ENTERED_WHOLE:  # used as a store: its names are data
                     self._enter_container(path + ".__dict__", names, shape_of(names), depth, is_sampled)
