@@ -1,4 +1,4 @@
-import type { Look, ProbeCensus, ProbeLayers } from './look.ts';
+import type { Look, ProbeLayers } from './look.ts';
 import type { SnapshotLayer } from './snapshot.ts';
 
 /**
@@ -13,8 +13,9 @@ import type { SnapshotLayer } from './snapshot.ts';
  * Method and its measured error (within 3 % or 2.5 MB of the truth on nine programs): see docs/probe.md.
  */
 export function toLayers(look: Look, previous: Look | null): SnapshotLayer[] {
-  const now = layerBytes(look);
-  const before = previous === null ? null : layerBytes(previous);
+  const isRead = [look, previous ?? look].every(({ inside }) => typeof inside?.child?.largeBytes === 'number');
+  const now = layerBytes(look, isRead);
+  const before = previous === null ? null : layerBytes(previous, isRead);
   return LAYERS.flatMap((layer) => {
     const bytes = now?.[layer];
     if (bytes === undefined || bytes === null) return [];
@@ -41,20 +42,21 @@ export function unsplitAnonymous(
 const LAYERS = ['python-objects', 'allocator', 'native', 'file', 'stacks', 'shared'] as const;
 type LayerBytes = Record<SnapshotLayer['layer'], number | null>;
 
-function layerBytes(look: Look): LayerBytes | null {
+/** `isRead`: a forked child read the large blocks of every look, so that their difference is none of two methods. */
+function layerBytes(look: Look, isRead: boolean): LayerBytes | null {
   const mappings = look.outside.mappings;
   if (mappings === null) return null;
   const outside = { file: mappings.fileBytes, stacks: mappings.stackBytes, shared: mappings.sharedBytes };
   const layers = look.inside?.layers;
-  const split = layers === null || layers === undefined ? null : splitAnonymous(mappings.anonymousBytes, look, layers);
+  const split = layers === null || layers === undefined ? null : splitAnonymous(mappings.anonymousBytes, largePythonBytes(look, layers, isRead), layers);
   return { ...outside, 'python-objects': null, allocator: null, native: null, ...split };
 }
 
-function splitAnonymous(anonymousBytes: number, look: Look, layers: ProbeLayers) {
+function splitAnonymous(anonymousBytes: number, largePython: number, layers: ProbeLayers) {
   const { pymalloc, malloc } = layers;
   // Without pymalloc (PYTHONMALLOC=malloc) or without glibc's account the three can't be told apart.
   if (pymalloc === null || malloc === null || malloc.wraps) return null;
-  const largeBytes = Math.min(malloc.usedBytes, largePythonBytes(look.inside?.census ?? null, layers));
+  const largeBytes = Math.min(malloc.usedBytes, largePython);
   const freeBytes =
     anonymousFree(pymalloc) +
     malloc.freeBytes +
@@ -76,11 +78,13 @@ function anonymousFree(pymalloc: { freeBlockBytes: number; freePoolBytes: number
 const SMALLEST_LARGE_BYTES = 600;
 
 /**
- * Estimate of the Python blocks above 512 bytes: the larger of what the named containers hold (mean large bytes of their
+ * The Python blocks above 512 bytes, as a forked child read them; else an estimate: the larger of what the named containers hold (mean large bytes of their
  * newest entries, times length) and the interpreter's own count times the mean size of the young ones.
  */
-function largePythonBytes(census: ProbeCensus | null, { largeBlocks, youngLargeMeanBytes }: ProbeLayers): number {
-  const named = (census?.containers ?? []).reduce(
+function largePythonBytes(look: Look, { largeBlocks, youngLargeMeanBytes }: ProbeLayers, isRead: boolean): number {
+  const read = look.inside?.child?.largeBytes ?? null;
+  if (isRead && read !== null) return read;
+  const named = (look.inside?.census?.containers ?? []).reduce(
     (sum, { length, largeBytesPerEntry }) => sum + length * (largeBytesPerEntry ?? 0),
     0,
   );

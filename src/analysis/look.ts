@@ -114,6 +114,27 @@ export const ProbeTypes = z.object({
 });
 export type ProbeTypes = z.infer<typeof ProbeTypes>;
 
+/** T3: what a forked child read in the whole heap. */
+export const ProbeChild = z.object({
+  /** Null when it ended before it had told everything. */
+  token: z.string().nullable(),
+  since: z.string().nullable(),
+  endedBy: z.string(),
+  stopSeconds: z.number(),
+  types: z
+    .array(z.object({ type: z.string(), count: z.number(), bytes: z.number(), countDiff: z.number().nullable() }))
+    .nullable(),
+  /** All Python blocks above 512 bytes, which come from malloc; null when the heap was not read. */
+  largeBytes: z.number().nullable(),
+  /** Containers that no module leads to: in local variables, or found by who holds them. */
+  containers: z.array(CensusContainer),
+  notes: z.array(z.string()),
+  cpuSeconds: z.number().nullable(),
+  /** Memory that was the child's alone at its end. */
+  privateBytes: z.number().nullable(),
+});
+export type ProbeChild = z.infer<typeof ProbeChild>;
+
 /** T2: a short tracing window. The allocating frame first. */
 export const ProbeWindow = z.object({
   sites: z.array(
@@ -138,6 +159,8 @@ export type InsideLook = {
   runtime: ProbeRuntime | null;
   census: ProbeCensus | null;
   types: ProbeTypes | null;
+  /** T3, where the service allows it. */
+  child: ProbeChild | null;
   notes: readonly string[];
 };
 

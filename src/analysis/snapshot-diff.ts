@@ -86,9 +86,8 @@ function toContainers(
   windowSeconds: number,
   rssDeltaBytes: number | null,
 ): SnapshotContainer[] {
-  const rows = (inside?.census?.containers ?? []).map((container) =>
-    toContainer(container, windowSeconds, rssDeltaBytes),
-  );
+  const found = [...(inside?.census?.containers ?? []), ...(inside?.child?.containers ?? [])];
+  const rows = found.map((container) => toContainer(container, windowSeconds, rssDeltaBytes));
   return rows.toSorted((a, b) => grownBytes(b) - grownBytes(a) || b.length - a.length).slice(0, MOST_CONTAINERS);
 }
 
@@ -113,15 +112,19 @@ export function grownBytes(container: Pick<SnapshotContainer, 'lengthDiff' | 'by
 }
 
 function toTypes(first: InsideLook | null, second: InsideLook | null): SnapshotType[] {
+  const whole = second?.child?.types ?? null;
+  if (whole !== null) return ranked(whole);
   const before = first?.types?.types ?? null;
   const counts = new Map(before?.map(({ type, count }) => [type, count]));
-  return (second?.types?.types ?? [])
-    .map(({ type, count }) => {
-      const earlier = counts.get(type);
-      return { type, count, countDiff: earlier === undefined ? null : count - earlier };
-    })
-    .toSorted((a, b) => (b.countDiff ?? 0) - (a.countDiff ?? 0) || b.count - a.count)
-    .slice(0, MOST_TYPES);
+  const rows = (second?.types?.types ?? []).map(({ type, count }) => {
+    const earlier = counts.get(type);
+    return { type, count, countDiff: earlier === undefined ? null : count - earlier };
+  });
+  return ranked(rows);
+}
+
+function ranked(rows: readonly SnapshotType[]): SnapshotType[] {
+  return rows.toSorted((a, b) => (b.countDiff ?? 0) - (a.countDiff ?? 0) || b.count - a.count).slice(0, MOST_TYPES);
 }
 
 function toGc(first: ProbeRuntime | null, second: ProbeRuntime | null, windowSeconds: number): SnapshotGc | null {
@@ -167,7 +170,7 @@ function toSite({ bytes, blocks, frames, container }: ProbeWindow['sites'][numbe
 function longestPause(...looks: (InsideLook | null)[]): number | null {
   const pauses = looks.flatMap((look) => {
     const slices = look?.census === null || look?.census === undefined ? [] : [look.census.longestSliceSeconds];
-    return look?.types === null || look?.types === undefined ? slices : [...slices, look.types.stopSeconds];
+    return [...slices, ...[look?.types, look?.child].flatMap((part) => part?.stopSeconds ?? [])];
   });
   return pauses.length === 0 ? null : Math.max(...pauses);
 }

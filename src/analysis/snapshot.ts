@@ -46,7 +46,13 @@ export const SnapshotContainer = z.object({
 });
 export type SnapshotContainer = z.infer<typeof SnapshotContainer>;
 
-export const SnapshotType = z.object({ type: z.string(), count: z.number(), countDiff: count });
+export const SnapshotType = z.object({
+  type: z.string(),
+  count: z.number(),
+  countDiff: count,
+  /** Of the objects themselves, where a forked child read the heap. */
+  bytes: z.number().optional(),
+});
 export type SnapshotType = z.infer<typeof SnapshotType>;
 
 export const SnapshotGc = z.object({

@@ -31,7 +31,7 @@ export async function collectorCommand(args: readonly string[]): Promise<number>
 export function collectorOptions({ config, redis, logger, signal }: World, site: string): CollectorOptions {
   const services = [...config.services.values()].flatMap(({ name, site: own, sockets, snapshot }) =>
     own === site && sockets !== null
-      ? [{ name, sockets, windowSeconds: snapshot.windowSeconds, attach: snapshot.attach }]
+      ? [{ name, sockets, windowSeconds: snapshot.windowSeconds, attach: snapshot.attach, fork: snapshot.fork }]
       : [],
   );
   if (services.length === 0) {

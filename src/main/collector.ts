@@ -58,12 +58,15 @@ type LookSettings = {
   windowSeconds: number;
   /** May a process that carries no probe be attached to. */
   attach: boolean;
+  /** May a forked child of the process read its whole heap. */
+  fork: boolean;
 };
 
 export type LookOptions = {
   windowSeconds: number;
   /** Where the socket of a probe goes that has to be attached first; null: it may not. */
   attachIn: string | null;
+  fork: boolean;
   /** A process of the same service to compare with; null: there is none. */
   sibling: Target | null;
   signal: AbortSignal;
@@ -143,9 +146,10 @@ function openSnapshotWorker(options: CollectorOptions, { sampling, observer, tel
       return chooseTarget(observer.tables, service, instance);
     },
     takeLook(target, service, signal) {
-      const { windowSeconds = DEFAULT_WINDOW_SECONDS, attach = false, sockets = null } = services.get(service) ?? {};
+      const found = services.get(service);
+      const { windowSeconds = DEFAULT_WINDOW_SECONDS, attach = false, fork = false, sockets = null } = found ?? {};
       const sibling = chooseSibling(observer.tables, service, target);
-      return options.probe.lookTwice(target, { windowSeconds, attachIn: attach ? sockets : null, sibling, signal });
+      return options.probe.lookTwice(target, { windowSeconds, attachIn: attach ? sockets : null, fork, sibling, signal });
     },
     onError: (error) =>
       tellOnce('snapshot queue', failed('upstream', messageOf(error), 'Check REDIS_URL and that Redis runs')),

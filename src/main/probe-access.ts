@@ -24,12 +24,13 @@ export const probeAccess: CollectorOptions['probe'] = {
     if (identity.outcome !== 'ok') return identity;
     return ok({ release: identity.value.release, python: identity.value.python });
   },
-  async lookTwice(target, { windowSeconds, attachIn, sibling, signal }) {
+  async lookTwice(target, { windowSeconds, attachIn, fork, sibling, signal }) {
     const { socketPath, notes } = await reach(target, attachIn, signal);
     const outcome = await lookTwice(target, {
       transport: socketPath === null ? null : unixSocketTransport(socketPath),
       sibling: toSibling(sibling),
       lookOutside: (process) => lookFromOutside(process),
+      fork,
       windowSeconds,
       signal,
     });

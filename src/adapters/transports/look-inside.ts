@@ -2,6 +2,7 @@ import type { z } from 'zod';
 import {
   type InsideLook,
   ProbeCensus,
+  ProbeChild,
   ProbeIdentity,
   ProbeLayers,
   ProbeRuntime,
@@ -19,6 +20,12 @@ const VERB_DEADLINE_MS = 5_000;
 const CENSUS_DEADLINE_MS = 20_000;
 const ATTEMPTS = 2;
 
+/** A forked child reads a heap of 5M objects in some seconds; it ends itself after these. */
+const CHILD_SECONDS = 15;
+
+/** `fork`: T3 too, a forked child that reads the whole heap. */
+export type InsideOptions = { fork: boolean; signal: AbortSignal };
+
 /**
  * T1: one look by the probe, verb by verb, each answer kept even if the next one fails. `earlier`: the first look, when
  * this is the second. A Failure only when the probe can't be asked at all, or is that of another process.
@@ -27,7 +34,7 @@ export async function lookInside(
   transport: Transport,
   target: { pid: number; startTicks: number },
   earlier: InsideLook | null,
-  signal: AbortSignal,
+  { fork, signal }: InsideOptions,
 ): Promise<Outcome<InsideLook>> {
   const notes: string[] = [];
   const identity = await askFor(transport, signal, ProbeIdentity, { verb: 'ping' }, PING_DEADLINE_MS);
@@ -52,7 +59,8 @@ export async function lookInside(
     notes.push('containers: the census was cut short, the program has too many objects in reach of its modules.');
   if (since !== null && census?.since === null)
     notes.push('containers: the first census had expired, growth is not known.');
-  return ok({ identity: identity.value, layers, runtime, census, types, notes });
+  const child = fork ? await orNote('forked child', askChild(transport, earlier, signal)) : null;
+  return ok({ identity: identity.value, layers, runtime, census, types, child, notes: [...notes, ...notesOf(child)] });
 
   async function orNote<T>(what: string, asked: Promise<Outcome<T>>): Promise<T | null> {
     const outcome = await asked;
@@ -60,6 +68,24 @@ export async function lookInside(
     notes.push(`${what}: not measured, ${outcome.why}.`);
     return null;
   }
+}
+
+function askChild(transport: Transport, earlier: InsideLook | null, signal: AbortSignal): Promise<Outcome<ProbeChild>> {
+  const request = { verb: 'child', since: earlier?.child?.token ?? null, seconds: CHILD_SECONDS } as const;
+  return askFor(transport, signal, ProbeChild, request, VERB_DEADLINE_MS + CHILD_SECONDS * 1000);
+}
+
+const ENDED: Record<string, string> = {
+  died: 'it was killed, or the service forked meanwhile',
+  deadline: `it was not done after ${CHILD_SECONDS} s`,
+  headroom: 'memory became short, so it was killed',
+};
+
+function notesOf(child: ProbeChild | null): string[] {
+  if (child === null) return [];
+  const told = child.notes.map((note) => `forked child: ${note}.`);
+  if (child.endedBy === 'done') return told;
+  return [...told, `forked child: ended early, ${ENDED[child.endedBy] ?? child.endedBy}.`];
 }
 
 /** Seconds of tracing and of the drain after it: enough for 20 leaks at one a 75 ms, and for requests in flight to end. */

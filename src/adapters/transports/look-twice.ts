@@ -25,6 +25,8 @@ export type LookContext = {
   /** Between the looks. */
   windowSeconds: number;
   signal: AbortSignal;
+  /** T3: a forked child reads the whole heap at each look. Default: never. */
+  fork?: boolean;
   /** T2, after the looks and only when containers grew; null: never. Default: 1.5 s and a drain of 1 s. */
   traceWindow?: TraceWindow | null;
 };
@@ -51,7 +53,7 @@ export async function lookTwice(target: LookTarget, context: LookContext): Promi
 }
 
 async function lookBeside({ sibling, signal }: LookContext): Promise<Outcome<InsideLook> | null> {
-  return sibling == null ? null : await lookInside(sibling.transport, sibling.target, null, signal);
+  return sibling == null ? null : await lookInside(sibling.transport, sibling.target, null, { fork: false, signal });
 }
 
 function withSibling(
@@ -85,8 +87,8 @@ async function traceGrowth(snapshot: Snapshot, inside: InsideLook | null, contex
 type NotedLook = { look: Look; notes: readonly string[] };
 
 async function look(target: LookTarget, context: LookContext, earlier: InsideLook | null): Promise<Outcome<NotedLook>> {
-  const { transport, signal } = context;
-  const inside = transport === null ? null : await lookInside(transport, target, earlier, signal);
+  const { transport, fork = false, signal } = context;
+  const inside = transport === null ? null : await lookInside(transport, target, earlier, { fork, signal });
   const outside = await context.lookOutside(target);
   if (outside.outcome !== 'ok') return outside;
   if (inside === null) return ok({ look: { outside: outside.value, inside: null }, notes: [NO_PROBE, ...TOGETHER] });

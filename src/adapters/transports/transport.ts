@@ -10,6 +10,7 @@ export const LARGEST_REPLY_BYTES = 1024 * 1024;
 export type ProbeRequest =
   | { verb: 'ping' | 'layers' | 'runtime' | 'types' }
   | { verb: 'census'; since: string | null }
+  | { verb: 'child'; since: string | null; seconds: number }
   | { verb: 'window'; token: string; seconds: number; drainSeconds: number };
 
 /**
