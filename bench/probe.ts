@@ -94,7 +94,7 @@ async function window(): Promise<string> {
 }
 
 async function inside(earlier: Parameters<typeof lookInside>[2]) {
-  const look = await lookInside(transport, target, earlier, signal);
+  const look = await lookInside(transport, target, earlier, { fork: false, signal });
   if (look.outcome !== 'ok') throw new Error(look.why);
   return look.value;
 }

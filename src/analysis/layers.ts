@@ -48,7 +48,10 @@ function layerBytes(look: Look, isRead: boolean): LayerBytes | null {
   if (mappings === null) return null;
   const outside = { file: mappings.fileBytes, stacks: mappings.stackBytes, shared: mappings.sharedBytes };
   const layers = look.inside?.layers;
-  const split = layers === null || layers === undefined ? null : splitAnonymous(mappings.anonymousBytes, largePythonBytes(look, layers, isRead), layers);
+  const split =
+    layers === null || layers === undefined
+      ? null
+      : splitAnonymous(mappings.anonymousBytes, largePythonBytes(look, layers, isRead), layers);
   return { ...outside, 'python-objects': null, allocator: null, native: null, ...split };
 }
 

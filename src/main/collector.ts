@@ -149,7 +149,13 @@ function openSnapshotWorker(options: CollectorOptions, { sampling, observer, tel
       const found = services.get(service);
       const { windowSeconds = DEFAULT_WINDOW_SECONDS, attach = false, fork = false, sockets = null } = found ?? {};
       const sibling = chooseSibling(observer.tables, service, target);
-      return options.probe.lookTwice(target, { windowSeconds, attachIn: attach ? sockets : null, fork, sibling, signal });
+      return options.probe.lookTwice(target, {
+        windowSeconds,
+        attachIn: attach ? sockets : null,
+        fork,
+        sibling,
+        signal,
+      });
     },
     onError: (error) =>
       tellOnce('snapshot queue', failed('upstream', messageOf(error), 'Check REDIS_URL and that Redis runs')),

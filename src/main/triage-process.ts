@@ -116,7 +116,13 @@ async function portsOf(first: ProcessReading, samples: readonly Sample[], attach
     baselines: { current: async () => await Promise.resolve(null) },
     snapshots: {
       takeSnapshot: async (_request, signal) =>
-        await probeAccess.lookTwice(target, { windowSeconds: LOOK_SECONDS, attachIn, fork: false, sibling: null, signal }),
+        await probeAccess.lookTwice(target, {
+          windowSeconds: LOOK_SECONDS,
+          attachIn,
+          fork: false,
+          sibling: null,
+          signal,
+        }),
     },
     queries: null,
     thread: progressOnTerminal(process.stderr),

@@ -25,6 +25,7 @@ function look(lengths: Counts | null, counts: Counts | null): InsideLook {
     runtime: null,
     census: lengths === null ? null : { token: '1.1', containers, ...seen },
     types: counts === null ? null : { types, why: null, stopSeconds: 0 },
+    child: null,
     notes: [],
   };
 }

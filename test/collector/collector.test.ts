@@ -48,7 +48,7 @@ function startCollector(): () => Promise<void> {
   const stop = new AbortController();
   const running = runCollector({
     site: siteName(),
-    services: [{ name: service(), sockets: programs.sockets, windowSeconds: 0.2, attach: false }],
+    services: [{ name: service(), sockets: programs.sockets, windowSeconds: 0.2, attach: false, fork: false }],
     everySeconds: 0.1,
     keepSeconds: KEEP_SECONDS,
     redis: redis.connect(),

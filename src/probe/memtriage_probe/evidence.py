@@ -105,7 +105,7 @@ def _bytes_of(entries, found):
             else:
                 small += size
             if shape.has_gc:
-                open_ends.extend(gc.get_referents(thing))
+                open_ends.extend(shapes.referents(thing))
         if time.perf_counter() - began >= SLICE_SECONDS:
             yield REST_SECONDS
             began = time.perf_counter()
@@ -150,9 +150,9 @@ def _reaches_itself(value, container):
 
 
 def _referents(thing):
-    """gc.get_referents, but of a function only what it was made with: its globals lead everywhere."""
+    """shapes.referents, but of a function only what it was made with: its globals lead everywhere."""
     if type(thing) is types.FunctionType:
         return [thing.__closure__, thing.__defaults__, thing.__kwdefaults__, thing.__dict__]
     if type(thing) is partial:
         return [thing.func, thing.args, thing.keywords]
-    return gc.get_referents(thing)
+    return shapes.referents(thing)

@@ -50,6 +50,7 @@ class Heap:
         self.unnamed = []
         self._named = named
         self._types = {}
+        self._module_types = set()
         self._large = set()
 
     def read(self, deadline):
@@ -60,7 +61,9 @@ class Heap:
                 raise OutOfTime()
             batch = objects[at : at + BATCH]
             self._add_tracked(batch)
-            self._add_held(gc.get_referents(*batch))
+            # By no means modules: see shapes.referents().
+            modules = self._module_types
+            self._add_held(gc.get_referents(*[thing for thing in batch if id(type(thing)) not in modules]))
         objects.clear()
         self.unnamed = [thing for _, _, thing in sorted(self.unnamed, key=lambda entry: -entry[0])]
 
@@ -72,6 +75,8 @@ class Heap:
     def _counts_of(self, thing):
         shape = shape_of(thing)
         counts = self._types[id(shape.type)] = _Counts(shape)
+        if shape.is_module:
+            self._module_types.add(id(shape.type))
         return counts
 
     def _add_tracked(self, things):

@@ -98,7 +98,7 @@ def _young_large_mean():
     sizes, seen = [], set()
     young = gc.get_objects(generation=0)[-YOUNG_SAMPLE:]
     for thing in young:
-        for held in [thing] + gc.get_referents(thing):
+        for held in [thing] + shapes.referents(thing):
             if id(held) not in seen and type(held) is not type and (held is thing or not gc.is_tracked(held)):
                 seen.add(id(held))
                 size = shapes.size_of(held, shapes.shape_of(held))

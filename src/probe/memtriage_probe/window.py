@@ -144,7 +144,7 @@ def _lines_of(found):
     for key, value in evidence.newest_entries(found):
         # A dict, list or tuple may come from the interpreter's free list, with memory from before the window: then
         # the largest thing that it holds tells where the memory went.
-        held = sorted(gc.get_referents(value) + [key], key=_size, reverse=True)
+        held = sorted(shapes.referents(value) + [key], key=_size, reverse=True)
         for thing in [value] + held:
             traceback = _tracemalloc._get_object_traceback(thing)
             if traceback is not None:
