@@ -14,6 +14,8 @@ export const RollbackOrder = z.object({
   to: z.string(),
   requestedBy: z.string(),
   approvedBy: z.array(z.string()),
+  /** RFC 3339. Nobody may begin it later: what was right when it was asked for may be wrong when a site comes back. */
+  notAfter: z.string(),
 });
 export type RollbackOrder = z.infer<typeof RollbackOrder>;
 
@@ -42,7 +44,10 @@ export type ActContext = {
   signal: AbortSignal;
   /** A plain sentence for the thread, whenever something moved. */
   progress: (text: string) => void;
-  /** What the executor must know again after a crash, such as an address to ask. Kept with the order. */
+  /**
+   * What the executor must know again after a crash, such as an address to ask. Kept with the order. To write it rejects
+   * when another collector has taken over: so it is written last before anything is changed.
+   */
   receipt: { read: () => Promise<string | null>; write: (text: string) => Promise<void> };
 };
 

@@ -1,6 +1,6 @@
 // Runs the program of a directory as the collector does, until it is killed.
 import { join } from 'node:path';
-import { createCommandExecutor } from '../../src/adapters/rollback/command.ts';
+import { createCommandExecutor } from '../../dist/adapters/rollback/command.js';
 
 const [dir, key] = process.argv.slice(2);
 const argv = [join(dir, 'rollback'), 'checkout', join(dir, 'seen')];

@@ -82,7 +82,7 @@ test('a program that outlives its collector is found again by its key, and its e
     'open(sys.argv[2], "w").write("begun")\nwhile not os.path.exists(sys.argv[2] + ".go"): time.sleep(0.05)',
   );
   // A collector of its own, which is killed in mid-act as a crash does it.
-  const collector = spawn(process.execPath, ['--import', 'tsx', 'test/rollback/act-in-process.mjs', dir, key], {
+  const collector = spawn(process.execPath, ['test/rollback/act-in-process.mjs', dir, key], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   await once(collector.stdout, 'data');
@@ -91,7 +91,7 @@ test('a program that outlives its collector is found again by its key, and its e
   await once(collector, 'exit');
 
   const executor = createCommandExecutor({ argv: [join(dir, 'rollback')], environment: {}, deadlineSeconds: 30 });
-  const { context, told } = aContext();
+  const { context, told } = aContext({ text: dir });
   expect(await executor.status(anOrder({ key }), context)).toMatchObject({ state: 'under-way' });
   const end = executor.follow(anOrder({ key }), context);
   await expect.poll(() => told.length, { timeout: 10_000 }).toBe(1);

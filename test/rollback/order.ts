@@ -11,6 +11,7 @@ export function anOrder(over: Partial<RollbackOrder> = {}): RollbackOrder {
     to: 'v1',
     requestedBy: 'U0ALICE',
     approvedBy: ['U0BOB'],
+    notAfter: '2999-01-01T00:00:00Z',
     ...over,
   };
 }

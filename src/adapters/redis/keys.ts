@@ -62,3 +62,13 @@ export function rotaKey(prefix: string, team: string): string {
 export function collectorStatsKey(prefix: string, site: string): string {
   return `${prefix}:collector-stats:${encodeURIComponent(site)}`;
 }
+
+/** Hash: what was intended and how it ended, of one rollback. `hash`: of its key. */
+export function rollbackActKey(prefix: string, hash: string): string {
+  return `${prefix}:rollback-act:${hash}`;
+}
+
+/** String that expires: the rollback that may change the service now. */
+export function rollbackHolderKey(prefix: string, service: string): string {
+  return `${prefix}:rollback-holder:${encodeURIComponent(service)}`;
+}

@@ -55,8 +55,8 @@ export function createCommandExecutor({
       const groups = await findGroups(KEY_VARIABLE, order.key);
       if (groups.length > 0) return { state: 'under-way', message: `${program} still runs as process ${groups[0]}` };
       const output = await receipt.read();
-      const said = output === null ? '' : await tailOfOutput(output);
-      return { state: 'unknown', message: lost(program, said) };
+      if (output === null) return { state: 'not-begun', message: `${program} was not started` };
+      return { state: 'unknown', message: lost(program, await tailOfOutput(output)) };
     },
     async follow(order, context) {
       const deadline = { everySeconds: LOOK_SECONDS, deadlineSeconds };
