@@ -4,6 +4,7 @@ import { toKillAlert } from '../alert/kill-alert.ts';
 import { CommandError, EXIT_CONFIG, EXIT_USAGE, messageOf } from '../errors.ts';
 import { type CollectorOptions, runCollector } from './collector.ts';
 import { probeAccess } from './probe-access.ts';
+import { startRollingBack } from './rolling-back.ts';
 import { signalOfStop } from './shutdown.ts';
 import { openWorld, type World } from './world.ts';
 
@@ -17,6 +18,7 @@ export async function collectorCommand(args: readonly string[]): Promise<number>
     }
     const alerts = createAlertQueue(world.redis.command(), world.redis.prefix);
     world.closers.add('alert queue', alerts.close);
+    startRollingBack(world, site);
     await runCollector({
       ...collectorOptions(world, site),
       announceKills: (service, kills) => alerts.add(kills.map((kill) => toKillAlert(service, kill))),
@@ -34,11 +36,14 @@ export function collectorOptions({ config, redis, logger, signal }: World, site:
       ? [{ name, sockets, windowSeconds: snapshot.windowSeconds, attach: snapshot.attach, fork: snapshot.fork }]
       : [],
   );
-  if (services.length === 0) {
+  const isNeeded = [...config.services.values()].some(
+    ({ site: own, rollback }) => own === site && rollback.via !== null,
+  );
+  if (services.length === 0 && !isNeeded) {
     throw new CommandError(
       EXIT_CONFIG,
-      `no service of site ${site} has a socket directory: there is nothing to collect`,
-      'Give a service `sockets: DIR` (and `site` where it is not local), or name another site with --site.',
+      `no service of site ${site} has a socket directory or a way to roll back: there is nothing to collect`,
+      'Give a service `sockets: DIR` or `rollback.via` (and `site` where it is not local), or name another site with --site.',
     );
   }
   return {

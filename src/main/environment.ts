@@ -126,6 +126,12 @@ export function childEnvironment(): NodeJS.ProcessEnv {
   return { PATH, HOME, LANG, TMPDIR };
 }
 
+/** What a program that rolls back inherits: enough to run and to reach its cluster, no secret of ours. */
+export function rollbackEnvironment(): NodeJS.ProcessEnv {
+  const { KUBECONFIG, KUBERNETES_SERVICE_HOST, KUBERNETES_SERVICE_PORT } = process.env;
+  return { ...childEnvironment(), KUBECONFIG, KUBERNETES_SERVICE_HOST, KUBERNETES_SERVICE_PORT };
+}
+
 /** Channel of the real workspace that the demonstration may post to. */
 export function readDemoChannel(): string | null {
   return process.env['MEMTRIAGE_DEMO_CHANNEL']?.trim() || null;

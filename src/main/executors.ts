@@ -1,0 +1,31 @@
+/** The executor that the configuration names for a service. A new one is a file in adapters/rollback and a line here. */
+import { createCommandExecutor } from '../adapters/rollback/command.ts';
+import { createWebhookExecutor } from '../adapters/rollback/webhook.ts';
+import type { Service } from '../config/config.ts';
+import { failed, type Outcome, ok } from '../errors.ts';
+import type { RollbackExecutor } from '../mitigation/executor.ts';
+import { type Environment, rollbackEnvironment } from './environment.ts';
+
+/** A Failure: nothing is configured, or a secret is missing. */
+export async function chooseExecutor(
+  { name, rollback: { via } }: Pick<Service, 'name' | 'rollback'>,
+  { rollbackSecret }: Pick<Environment, 'rollbackSecret'>,
+): Promise<Outcome<RollbackExecutor>> {
+  switch (via?.kind) {
+    case 'command':
+      return ok(createCommandExecutor({ argv: via.argv, environment: rollbackEnvironment() }));
+    case 'webhook':
+      if (rollbackSecret !== null) return ok(createWebhookExecutor({ url: via.url, secret: rollbackSecret.reveal() }));
+      return failed(
+        'operator',
+        'MEMTRIAGE_ROLLBACK_SECRET is not set for the collector',
+        'Set it: orders are signed with it',
+      );
+    case 'kubernetes':
+    case 'argoRollouts':
+    case 'helm':
+      return failed('operator', `no collector of this version rolls back via ${via.kind}`, 'Roll back by hand');
+    case undefined:
+      return failed('operator', `${name} has no rollback.via`, `Say in the configuration how ${name} is rolled back`);
+  }
+}
