@@ -8,6 +8,7 @@ import { createBaselineStore } from '../adapters/redis/baseline-store.ts';
 import { isFirstSeen } from '../adapters/redis/first-seen.ts';
 import { isSiteAlive } from '../adapters/redis/heartbeat.ts';
 import { createIncidentBook, type RedisIncidentBook } from '../adapters/redis/incident-book.ts';
+import { createPagerBook } from '../adapters/redis/pager-book.ts';
 import { createRollbackBook } from '../adapters/redis/rollback-book.ts';
 import { createOutbox } from '../adapters/slack/outbox.ts';
 import { startOutboxWorker } from '../adapters/slack/outbox-worker.ts';
@@ -17,6 +18,7 @@ import { createSlackWeb } from '../adapters/slack/slack-web.ts';
 import { CommandError, EXIT_CONFIG, EXIT_USAGE, messageOf } from '../errors.ts';
 import { Report } from '../report/report.ts';
 import { renderReportHtml } from '../report/report-html.ts';
+import { pagerPart } from '../report/slack-pager.ts';
 import { rollbackPart } from '../report/slack-rollback.ts';
 import type { Ports } from '../triage/ports.ts';
 import { createTurns } from '../triage/turns.ts';
@@ -26,10 +28,13 @@ import { createDesk } from './desk.ts';
 import { loadRunbooks } from './load-runbooks.ts';
 import { lookActions, lookPart } from './look-actions.ts';
 import { createObserving } from './observing.ts';
+import { consider } from './page-desk.ts';
+import { pagerActions } from './pager-actions.ts';
 import { type RootParts, refreshThread, shareRuns, withNewestAlerts } from './refresh-thread.ts';
 import { createRotas } from './rotas.ts';
 import { runStoredTriage } from './run-triage.ts';
 import { aborted, signalOfStop } from './shutdown.ts';
+import { openPaging, startPaging } from './start-paging.ts';
 import { startWatching } from './watching.ts';
 import { openWorld, type World } from './world.ts';
 
@@ -71,9 +76,11 @@ async function startBot(world: World): Promise<Bot> {
   const web = observing.measureSlack(createSlackWeb({ ...slack, logger }));
   const audit = createAuditBook(connection, prefix);
   const rollbacks = createRollbackBook(connection, prefix);
+  const pagers = createPagerBook(connection, prefix);
   const rootParts: RootParts = async (incident) => {
-    const rollback = await rollbacks.find(incident.id);
-    return [...(rollback === null ? [] : [rollbackPart(rollback)]), lookPart(incident)];
+    const [rollback, pager] = await Promise.all([rollbacks.find(incident.id), pagers.find(incident.id)]);
+    const kept = [rollback === null ? [] : [rollbackPart(rollback)], pager === null ? [] : [pagerPart(pager)]];
+    return [...kept.flat(), lookPart(incident)];
   };
   const outbox = createOutbox({ redis: connection, connection, prefix, web, logger, rootParts });
   closers.add('outbox', outbox.close);
@@ -104,7 +111,14 @@ async function startBot(world: World): Promise<Bot> {
     thread: withNewestAlerts(outbox, incidents),
   };
   const runner = { config, runbooks, ports, logger, signal, takeTurn: createTurns() };
-  const refresh = shareRuns((incidentId) => refreshThread(incidentId, incidents, outbox, { ...runner, rootParts }));
+  const queue = createTriageQueue(connection, prefix);
+  closers.add('triage queue', queue.close);
+  const rotas = createRotas({ ...world, findPeople: createPeopleByEmail(web) });
+  const refresh = shareRuns(async (incidentId) => {
+    await consider(incidentId, paging);
+    await refreshThread(incidentId, incidents, outbox, { ...runner, rootParts });
+  });
+  const paging = openPaging({ world, web, incidents, pagers, rotas, outbox, triageQueue: queue, refresh });
   const triageWorker = startTriageWorker({
     connection: redis.blocking(),
     prefix,
@@ -116,10 +130,8 @@ async function startBot(world: World): Promise<Bot> {
   });
   closers.add('triage worker', () => closeWorker(triageWorker));
 
-  const queue = createTriageQueue(connection, prefix);
-  closers.add('triage queue', queue.close);
   await queueOrphans(incidents, queue);
-  const rotas = createRotas({ ...world, findPeople: createPeopleByEmail(web) });
+  await startPaging(world, paging);
   const desk = createDesk({ world, incidents, baselines, queue, outbox, rotas });
   await startWatching({ world, incidents, baselines, snapshots, queue, outbox, desk, metrics: observing.metrics });
   const routes = startAlerting({
@@ -139,6 +151,7 @@ async function startBot(world: World): Promise<Bot> {
   refusedBySlack.catch(() => {});
   const isFirst = (key: string, seconds?: number) => isFirstSeen(connection, prefix, key, seconds);
   const actions = createActionDesk({
+    ...pagerActions(paging),
     ...lookActions({ world, incidents, baselines, queue, outbox, audit, admit: isFirst }),
   });
   const inbound = { ...slack, port: null, desk, actions, isFirst, web };

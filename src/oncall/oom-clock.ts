@@ -71,3 +71,8 @@ function decidePhrase({ decide, closesMs, nextStaffedMs, fromMs }: OomClock, now
       return `can wait until ${shortTime(nextStaffedMs ?? fromMs, nowMs, zone)}, ${formatDuration((fromMs - (nextStaffedMs ?? nowMs)) / 1000)} before the limit`;
   }
 }
+
+/** Off-hours a warning is looked at again at this moment: the last at which one could still act in time. */
+export function latestDecisionMs({ fromMs }: OomClock): number {
+  return fromMs - LEAD_SECONDS * 1000;
+}

@@ -1,7 +1,5 @@
 /** Who is woken for what: one table, read from top to bottom. */
-
-/** `oom`: the kernel kills. `critical`, `warning`: the report's verdict. */
-export type Trouble = 'oom' | 'critical' | 'warning' | 'none';
+import type { Trouble } from '../incident/pager.ts';
 
 export type PageCase = {
   trouble: Trouble;

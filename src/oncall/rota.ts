@@ -80,3 +80,8 @@ export function findGaps({ shifts, known }: Rota, { fromMs, toMs }: Span): Span[
   if (at < end) gaps.push({ fromMs: at, toMs: end });
   return gaps;
 }
+
+/** Everybody with a shift whom Slack knows, each once. */
+export function peopleOf({ shifts }: Rota): string[] {
+  return [...new Set(shifts.flatMap(({ person }) => person.userId ?? []))];
+}

@@ -40,11 +40,16 @@ else
 end
 return 1`;
 
-/** thread; key, version, generation, retentionMs. */
+/** thread, call-off; key, version, generation, retentionMs. A message that was called off is forgotten instead. */
 export const BEGIN_POST = `
 ${NOW}
 if (redis.call('HGET', KEYS[1], 'generation') or '0') ~= ARGV[3] then return 0 end
 if redis.call('HEXISTS', KEYS[1], 'sent:' .. ARGV[1]) == 1 then return 0 end
+if redis.call('EXISTS', KEYS[2]) == 1 then
+  redis.call('HDEL', KEYS[1], 'slot:' .. ARGV[1])
+  redis.call('HINCRBY', KEYS[1], 'revision', 1)
+  return 0
+end
 local intent = cjson.encode({ version = tonumber(ARGV[2]), at = now, endedAt = cjson.null })
 if redis.call('HSETNX', KEYS[1], 'intent:' .. ARGV[1], intent) == 0 then return 0 end
 redis.call('HINCRBY', KEYS[1], 'revision', 1)

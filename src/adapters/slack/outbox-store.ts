@@ -13,7 +13,7 @@ import {
 } from './outbox-scripts.ts';
 import { type Priority, parseThread, type Sent, type Slot, type SlotKind, type ThreadState } from './outbox-thread.ts';
 
-export type WantedMessage = { key: string; kind: SlotKind; message: SlackMessage; isUrgent?: boolean };
+export type WantedMessage = { key: string; kind: SlotKind; message: SlackMessage; isUrgent?: boolean; unless?: string };
 
 /**
  * What the outbox keeps in Redis, below `<prefix>:outbox:`. Every change of a thread is one script: atomic, and safe
@@ -92,11 +92,12 @@ export class OutboxStore {
   }
 
   /** Writes the intent to post; false when somebody else was faster, and the thread must be read again. */
-  async beginPost({ incidentId, generation }: ThreadState, { key, version }: Slot): Promise<boolean> {
+  async beginPost({ incidentId, generation }: ThreadState, { key, version, unless }: Slot): Promise<boolean> {
     const begun = await this.#redis.eval(
       BEGIN_POST,
-      1,
+      2,
       this.#thread(incidentId),
+      unless ?? `${this.#prefix}:never`,
       key,
       version,
       generation,

@@ -17,6 +17,8 @@ export const Slot = z.object({
   message: z.string(),
   /** A new thread that goes before all others: an OOM kill. */
   isUrgent: z.boolean().optional(),
+  /** A key of Redis: once it exists, the message is not begun any more, and forgotten. */
+  unless: z.string().optional(),
 });
 export type Slot = z.infer<typeof Slot>;
 
@@ -86,7 +88,9 @@ export function nextAction(thread: ThreadState, nowMs: number, times: OutboxTime
   if (mayEdit && root.kind === 'report' && shown.version < root.version) {
     return { kind: 'edit', slot: root, ts: shown.ts, priority: PRIORITY.report };
   }
-  const unsent = slots.find(({ key }) => !thread.sent.has(key));
+  const waiting = slots.filter(({ key }) => !thread.sent.has(key));
+  // A page goes before the evidence that was there first.
+  const unsent = waiting.find(({ isUrgent }) => isUrgent === true) ?? waiting[0];
   if (unsent !== undefined) return begin(thread, unsent, shown.ts, nowMs, times);
   if (!mayEdit) return { kind: 'none' };
   const outdated = slots.find(({ key, version }) => (thread.sent.get(key)?.version ?? version) < version);

@@ -38,8 +38,13 @@ export interface Outbox extends IncidentThread {
   showClosed(incident: Incident, report: Report, why: string): Promise<void>;
   /** One more reply: something happened. `key`: the same event again is told once. Plain text. */
   tellEvent(incident: Incident, key: string, text: string): Promise<void>;
-  /** A message that belongs to no incident. `key`: the same message again is posted once. */
-  post(key: string, channelId: string, message: SlackMessage): Promise<void>;
+  /** One more reply, once its root is there. `key`: the same again is posted once. `unless`: as in `post`. */
+  reply(incident: Incident, key: string, message: SlackMessage, unless?: string): Promise<void>;
+  /**
+   * A message outside of threads of incidents. `key`: the same message again is posted once. `unless`: a key of Redis;
+   * once it exists, what was not begun before is never posted.
+   */
+  post(key: string, channelId: string, message: SlackMessage, unless?: string): Promise<void>;
   /** Where the incident's thread stands in Slack; null while its root is not there yet. */
   findThread(incidentId: string): Promise<{ channelId: string; rootTs: string } | null>;
   /** Address of the thread's root for people, or null when there is none or Slack does not answer. */
@@ -94,8 +99,15 @@ export function createOutbox(options: OutboxOptions): Outbox {
       await store.want(incident.id, incident.channelId, PRIORITY.reply, [reply]);
       await wakeChannel(queue, incident.channelId);
     },
-    post: async (key, channelId, message) => {
-      await store.want(`post-${sha1(key)}`, channelId, PRIORITY.root, [{ key: ROOT, kind: 'report', message }]);
+    reply: async (incident, key, message, unless) => {
+      // What may be called off is a page: it goes before evidence.
+      const isUrgent = unless !== undefined;
+      const slot = { key: `event-${sha1(key)}`, kind: 'reply' as const, message, isUrgent, ...calledOffBy(unless) };
+      await want(incident, { priority: isUrgent ? PRIORITY.urgent : PRIORITY.reply, messages: [slot] });
+    },
+    post: async (key, channelId, message, unless) => {
+      const slot = { key: ROOT, kind: 'report' as const, message, ...calledOffBy(unless) };
+      await store.want(`post-${sha1(key)}`, channelId, PRIORITY.root, [slot]);
       await wakeChannel(queue, channelId);
     },
     permalink: async (incidentId) => {
@@ -110,6 +122,10 @@ export function createOutbox(options: OutboxOptions): Outbox {
 export async function wakeChannel(queue: Queue, channelId: string): Promise<void> {
   // BullMQ refuses colons in ids.
   await queue.add('deliver', { channelId }, { deduplication: { id: sha1(channelId), keepLastIfActive: true } });
+}
+
+function calledOffBy(unless: string | undefined): { unless?: string } {
+  return unless === undefined ? {} : { unless };
 }
 
 function sha1(text: string): string {

@@ -1,0 +1,87 @@
+import { createHash } from 'node:crypto';
+import { type ConnectionOptions, Queue, UnrecoverableError, Worker } from 'bullmq';
+import { z } from 'zod';
+
+const QUEUE = 'escalation';
+
+/** What is due for an incident. `level`: of the round that is asked; `wake`: the snooze of the round has ended. */
+export const EscalationJob = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('level'), incidentId: z.string(), round: z.number(), level: z.number() }),
+  z.object({ kind: z.literal('wake'), incidentId: z.string(), round: z.number(), until: z.string() }),
+  /** Memory is looked at again: the last moment at which one could still act. */
+  z.object({ kind: z.literal('recheck'), incidentId: z.string(), at: z.string() }),
+  /** Every pager that is under way gets the job that is due for it, should it be lost. */
+  z.object({ kind: z.literal('sweep') }),
+]);
+export type EscalationJob = z.infer<typeof EscalationJob>;
+
+/** Each waits for Redis and one call of Slack. */
+const CONCURRENCY = 20;
+const LOCK_MS = 10_000;
+const STALLED_CHECK_MS = 5000;
+const ATTEMPTS = 100;
+/** A job that is done is known by its id for so long: longer than any wait of an escalation. */
+const FINISHED = { age: 8 * 86_400, count: 20_000 };
+const SWEEP_EVERY_MS = 60_000;
+
+export type EscalationQueue = {
+  /** Stores it; resolves only when Redis has it. The same job again is stored once, also after it was done. */
+  add(job: EscalationJob, dueMs: number): Promise<void>;
+  /** Once for all replicas. */
+  keepSweeping(): Promise<void>;
+  close(): Promise<void>;
+};
+
+export function createEscalationQueue(connection: ConnectionOptions, prefix: string): EscalationQueue {
+  const queue = new Queue(QUEUE, { connection, prefix });
+  // Told once by the connection's own watch (connection.ts); each call rejects by itself.
+  queue.on('error', () => {});
+  return {
+    async add(job, dueMs) {
+      await queue.add(job.kind, job, {
+        jobId: createHash('sha256').update(JSON.stringify(job)).digest('hex').slice(0, 32),
+        delay: Math.max(0, dueMs - Date.now()),
+        attempts: ATTEMPTS,
+        backoff: { type: 'escalation' },
+        removeOnComplete: FINISHED,
+        removeOnFail: FINISHED,
+      });
+    },
+    async keepSweeping() {
+      const template = { name: 'sweep', data: { kind: 'sweep' }, opts: { removeOnComplete: true, removeOnFail: 100 } };
+      await queue.upsertJobScheduler('sweep', { every: SWEEP_EVERY_MS }, template);
+    },
+    close: () => queue.close(),
+  };
+}
+
+export function startEscalationWorker(options: {
+  connection: ConnectionOptions;
+  prefix: string;
+  /** Safe to run again after a crash. */
+  run: (job: EscalationJob) => Promise<void>;
+  onError: (error: Error) => void;
+}): Worker {
+  const { connection, prefix, run, onError } = options;
+  const worker = new Worker(QUEUE, async (job) => await run(readJob(job.data)), {
+    connection,
+    prefix,
+    concurrency: CONCURRENCY,
+    lockDuration: LOCK_MS,
+    stalledInterval: STALLED_CHECK_MS,
+    // An idle worker sees a job that was taken over at its next poll only (BullMQ 6.7; default 5 s).
+    drainDelay: 1,
+    maxStalledCount: 50,
+    settings: { backoffStrategy: (attempts) => Math.min(15_000, 250 * 2 ** attempts) },
+  });
+  worker.on('error', onError);
+  worker.on('failed', (_job, error) => onError(error));
+  return worker;
+}
+
+/** What another version stored can't be cured by trying again. */
+function readJob(data: unknown): EscalationJob {
+  const parsed = EscalationJob.safeParse(data);
+  if (parsed.success) return parsed.data;
+  throw new UnrecoverableError(`a stored job cannot be read: ${parsed.error.message}`);
+}

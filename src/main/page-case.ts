@@ -1,0 +1,95 @@
+/** What the pager is told of an incident: how bad it is, who is on call, and what the week says to the time that is left. */
+import type { Team } from '../config/config.ts';
+import type { Incident } from '../incident/incident.ts';
+import type { Pager, Trouble } from '../incident/pager.ts';
+import type { Situation } from '../oncall/escalation.ts';
+import { waitAfter } from '../oncall/levels.ts';
+import { latestDecisionMs, type OomClock, oomClockPhrase, readOomClock } from '../oncall/oom-clock.ts';
+import { decidePage } from '../oncall/paging.ts';
+import { type OnCallNow, onCallAt, type Rota } from '../oncall/rota.ts';
+import type { WorkHours } from '../oncall/work-hours.ts';
+import type { Report } from '../report/report.ts';
+import { formatDuration } from '../units.ts';
+import { workPhrase } from './on-call-desk.ts';
+
+/** Closer to the last moment than this, a further look would tell nothing new. */
+const NO_RECHECK_WITHIN_MS = 15 * 60_000;
+
+export type Known = {
+  incident: Incident;
+  /** Of the round that is over; null: none yet, or one is under way. */
+  report: Report | null;
+  team: Team;
+  rota: Rota | null;
+  hours: WorkHours;
+  nowMs: number;
+};
+
+/** `recheckMs`: when memory must be looked at again before anybody may sleep on; null: not needed. */
+export type Judged = { situation: Situation; recheckMs: number | null };
+
+export function judgeCase(known: Known): Judged {
+  const { incident, report, team, rota, hours, nowMs } = known;
+  const trouble = troubleOf(incident, report);
+  const clock = report === null ? null : clockOf(report, hours, nowMs);
+  const latestMs = clock === null ? null : latestDecisionMs(clock);
+  const decision = decidePage({
+    trouble,
+    isStaffed: hours.at(nowMs).kind === 'open',
+    clock: clock?.decide ?? 'unknown',
+    isTimeUp: latestMs !== null && latestMs - nowMs <= NO_RECHECK_WITHIN_MS,
+    isAskedFor: isAskedFor(incident),
+  });
+  const now = rota === null ? NOBODY : onCallAt(rota, nowMs);
+  return {
+    situation: {
+      trouble,
+      kills: incident.alerts?.kills?.count ?? 0,
+      decision,
+      why: whyOf(incident, report, trouble),
+      onCall: toNote(now, hours, clock, nowMs),
+      firstWaitSeconds: waitAfter(team, 1),
+    },
+    recheckMs: decision === 'recheck' ? latestMs : null,
+  };
+}
+
+export const NOBODY: OnCallNow = { now: null, next: null, backup: null };
+
+/** While a triage runs, its last report is of the past: alerts alone count then. */
+function troubleOf({ state, alerts }: Incident, report: Report | null): Trouble {
+  if (state === 'closed') return 'none';
+  if (alerts?.kills != null && alerts.quietSince === null) return 'oom';
+  if (report?.verdict === 'critical' || report?.verdict === 'warning') return report.verdict;
+  return 'none';
+}
+
+/** Somebody typed the command, and nothing was looked at again since. */
+function isAskedFor({ symptom, round = 1, alerts }: Incident): boolean {
+  return symptom === 'asked' && round === 1 && alerts === undefined;
+}
+
+function clockOf({ timeToLimitSeconds, generatedAt }: Report, hours: WorkHours, nowMs: number): OomClock | null {
+  if (timeToLimitSeconds === null) return null;
+  return readOomClock(timeToLimitSeconds, { measuredMs: Date.parse(generatedAt), nowMs, hours });
+}
+
+function whyOf({ service, alerts }: Incident, report: Report | null, trouble: Trouble): string {
+  const kills = alerts?.kills?.count ?? 0;
+  if (trouble === 'oom') return `${service} was killed for memory ${kills === 1 ? 'once' : `${kills} times`}`;
+  const left = report?.timeToLimitSeconds;
+  const time = left == null ? '' : `, about ${formatDuration(left.estimate)} to its limit`;
+  return `memory of ${service} is ${trouble}${time}`;
+}
+
+function toNote(now: OnCallNow, hours: WorkHours, clock: OomClock | null, nowMs: number): Pager['onCall'] {
+  const someone = (person: { userId: string | null; name: string } | undefined | null) =>
+    person == null ? null : { userId: person.userId, name: person.name };
+  return {
+    rules: workPhrase(hours, nowMs),
+    primary: someone(now.now?.person),
+    until: now.now === null ? null : new Date(now.now.toMs).toISOString(),
+    backup: someone(now.backup),
+    clock: clock === null ? null : oomClockPhrase(clock, nowMs, hours.timezone),
+  };
+}

@@ -1,0 +1,117 @@
+/** From what is known of an incident to the pager: who must be told, and the jobs that are due for it. */
+import type { EscalationQueue } from '../adapters/bullmq/escalation-queue.ts';
+import type { TriageQueue } from '../adapters/bullmq/triage-queue.ts';
+import type { RedisIncidentBook } from '../adapters/redis/incident-book.ts';
+import type { PagerBook } from '../adapters/redis/pager-book.ts';
+import type { DirectMessages } from '../adapters/slack/direct-messages.ts';
+import type { Outbox } from '../adapters/slack/outbox.ts';
+import type { UserGroups } from '../adapters/slack/user-groups.ts';
+import type { Service, Team } from '../config/config.ts';
+import type { Incident } from '../incident/incident.ts';
+import type { Pager } from '../incident/pager.ts';
+import { assess, newPager } from '../oncall/escalation.ts';
+import type { Rota } from '../oncall/rota.ts';
+import { Report } from '../report/report.ts';
+import { renderRaised } from '../report/slack-pager.ts';
+import { judgeCase } from './page-case.ts';
+import type { Rotas } from './rotas.ts';
+import type { World } from './world.ts';
+
+export type PagingParts = {
+  world: Pick<World, 'config' | 'logger'>;
+  incidents: RedisIncidentBook;
+  pagers: PagerBook;
+  rotas: Rotas;
+  groups: UserGroups;
+  outbox: Outbox;
+  messages: DirectMessages;
+  escalations: EscalationQueue;
+  triageQueue: TriageQueue;
+  /** Brings the thread to what is stored of the incident. */
+  refresh: (incidentId: string) => Promise<void>;
+  now?: () => number;
+};
+
+export type Owned = { incident: Incident; service: Service; team: Team };
+
+/** Null: nobody is on call for it, so there is nobody to page. */
+export async function findOwned(incidentId: string, { incidents, world }: PagingParts): Promise<Owned | null> {
+  const incident = await incidents.find(incidentId);
+  const service = incident === null ? undefined : world.config.services.get(incident.service);
+  const team = service?.team == null ? undefined : world.config.teams.get(service.team);
+  if (incident === null || service === undefined || team === undefined || team.onCall === null) return null;
+  return { incident, service, team };
+}
+
+/** What is known of the incident may have changed: decides who is told, and stores what is due. */
+export async function consider(incidentId: string, parts: PagingParts): Promise<void> {
+  const owned = await findOwned(incidentId, parts);
+  if (owned === null) return;
+  const { incident, service, team } = owned;
+  const nowMs = clockOf(parts);
+  const [report, rota, { hours }] = await Promise.all([
+    incident.state === 'triaging' ? null : findReport(incidentId, parts),
+    rotaOf(team, parts),
+    parts.rotas.hoursOf(team),
+  ]);
+  const { situation, recheckMs } = judgeCase({ incident, report, team, rota, hours, nowMs });
+  // A triage under way says nothing yet: what was decided stands, unless something is killed.
+  if (incident.state === 'triaging' && situation.trouble === 'none') return;
+  const known = newPager({ incident: incidentId, service: service.name, team: team.name });
+  const done = await parts.pagers.change(incidentId, (before) => assess(before ?? known, situation, nowMs));
+  if (done?.pager == null) return;
+  if (recheckMs !== null) await planRecheck(incidentId, recheckMs, parts);
+  await queueDue(done.pager, parts);
+  const { raisedAt } = done.pager;
+  if (raisedAt !== null) await parts.outbox.reply(incident, `raised ${raisedAt}`, renderRaised(done.pager));
+}
+
+/** The job that is due for the pager as it stands; the same one again is stored once. */
+export async function queueDue(pager: Pager, { escalations }: PagingParts): Promise<void> {
+  const { incident: incidentId, state, round, level, dueAt } = pager;
+  if (dueAt === null) return;
+  const dueMs = Date.parse(dueAt);
+  if (state === 'snoozed') await escalations.add({ kind: 'wake', incidentId, round, until: dueAt }, dueMs);
+  if (state !== 'paging' && state !== 'waiting') return;
+  await escalations.add({ kind: 'level', incidentId, round, level: level + 1 }, dueMs);
+}
+
+async function planRecheck(incidentId: string, atMs: number, { escalations }: PagingParts): Promise<void> {
+  // To the minute: each look moves the moment a little, and one look is enough.
+  const at = new Date(Math.floor(atMs / 60_000) * 60_000).toISOString();
+  await escalations.add({ kind: 'recheck', incidentId, at }, Date.parse(at));
+}
+
+/** Leads whose group can't be resolved are left out, and told: the others are asked all the same. */
+export async function resolveApprovers(
+  { approvers, name }: Team,
+  { groups, world }: Pick<PagingParts, 'groups' | 'world'>,
+): Promise<string[]> {
+  const found = await Promise.all(
+    approvers.map(async (id) => {
+      if (!id.startsWith('S')) return [id];
+      const members = await groups.membersOf(id);
+      if (members.outcome === 'ok') return [...members.value];
+      world.logger.warn({ team: name, group: id, why: members.why }, 'a user group could not be resolved');
+      return [];
+    }),
+  );
+  return [...new Set(found.flat())];
+}
+
+/** Null: not known. */
+export async function rotaOf(team: Team, { rotas, world }: PagingParts): Promise<Rota | null> {
+  const known = await rotas.rotaOf(team);
+  if (known.outcome === 'ok') return known.value.rota;
+  world.logger.warn({ team: team.name, why: known.why }, 'not known who is on call');
+  return null;
+}
+
+async function findReport(id: string, { incidents }: PagingParts): Promise<Report | null> {
+  const json = await incidents.reportJson(id);
+  return json === null ? null : Report.parse(JSON.parse(json));
+}
+
+export function clockOf({ now = Date.now }: PagingParts): number {
+  return now();
+}

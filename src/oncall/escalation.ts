@@ -1,0 +1,216 @@
+/** The pager of one incident: what each event makes of it. Pure: times come in, records and lines of the trail go out. */
+import type { AuditEntry } from '../incident/audit.ts';
+import type { Pager, Trouble } from '../incident/pager.ts';
+import type { PageDecision } from './paging.ts';
+
+/** The record afterwards, with the lines of the trail that belong to it. */
+export type PagerChange = { after: Pager; audit: readonly AuditEntry[] };
+
+/** Why a person's wish was not followed. */
+export type PagerRefusal = 'over' | 'held-by-you' | 'held-by-other' | 'not-held' | 'same-person' | 'other-round';
+export type PagerAnswer = { kind: 'changed'; change: PagerChange } | { kind: 'refused'; why: PagerRefusal };
+
+export type Situation = {
+  trouble: Trouble;
+  kills: number;
+  decision: PageDecision;
+  /** A plain clause: what is wrong. */
+  why: string;
+  onCall: Pager['onCall'];
+  /** How long whoever asked is waited for. */
+  firstWaitSeconds: number;
+};
+
+/** After nobody answered, what becomes worse asks everybody again, but not more often than this. Seconds. */
+const NEW_ROUND_AFTER_SECONDS = 1800;
+/** A warning is raised once a working day. Seconds. */
+const RAISED_EVERY_SECONDS = 12 * 3600;
+const KEPT_PAGES = 40;
+const RANK: Readonly<Record<Trouble, number>> = { none: 0, warning: 1, critical: 2, oom: 3 };
+const ACTIVE: readonly Pager['state'][] = ['waiting', 'paging', 'unanswered', 'held', 'snoozed'];
+
+export function newPager(of: { incident: string; service: string; team: string }): Pager {
+  return {
+    schema: 1,
+    version: 0,
+    ...of,
+    state: 'quiet',
+    round: 0,
+    level: 0,
+    dueAt: null,
+    why: '',
+    seen: { trouble: 'none', kills: 0 },
+    pages: [],
+    holder: null,
+    snoozed: null,
+    raisedAt: null,
+    onCall: { rules: '', primary: null, until: null, backup: null, clock: null },
+  };
+}
+
+/** What is known of the incident has changed: whether somebody is paged now, and whether it is over. */
+export function assess(before: Pager, situation: Situation, nowMs: number): PagerChange {
+  const { trouble, kills, onCall } = situation;
+  const known = { ...before, onCall, seen: { trouble, kills: Math.max(kills, before.seen.kills) } };
+  if (trouble === 'none') return ACTIVE.includes(before.state) ? finished(known, nowMs) : { after: known, audit: [] };
+  const isWorse = kills > before.seen.kills || RANK[trouble] > RANK[before.seen.trouble];
+  switch (before.state) {
+    case 'held':
+    case 'paging':
+      return { after: known, audit: [] };
+    case 'waiting':
+      return situation.decision === 'page' ? begun(known, situation.why, nowMs, 0) : { after: known, audit: [] };
+    case 'snoozed':
+      return situation.decision === 'page' && isWorse
+        ? begun(known, situation.why, nowMs, 0)
+        : { after: known, audit: [] };
+    case 'unanswered':
+      return situation.decision === 'page' && isWorse && isRested(before, nowMs)
+        ? begun(known, situation.why, nowMs, 0)
+        : { after: known, audit: [] };
+    case 'quiet':
+    case 'over':
+      return opened(known, situation, nowMs);
+  }
+}
+
+function opened(known: Pager, { decision, why, firstWaitSeconds }: Situation, nowMs: number): PagerChange {
+  switch (decision) {
+    case 'page':
+      return begun(known, why, nowMs, 0);
+    case 'page-unless-taken':
+      return begun(known, why, nowMs, firstWaitSeconds);
+    case 'raise': {
+      const last = known.raisedAt === null ? Number.NEGATIVE_INFINITY : Date.parse(known.raisedAt);
+      if (nowMs - last < RAISED_EVERY_SECONDS * 1000) return { after: { ...known, state: 'quiet' }, audit: [] };
+      const raised = known.onCall.clock ?? why;
+      const line = { at: iso(nowMs), who: 'memtriage', what: 'raised', why: raised };
+      return { after: { ...known, state: 'quiet', why: raised, raisedAt: iso(nowMs) }, audit: [line] };
+    }
+    case 'recheck':
+    case 'thread':
+      return { after: { ...known, state: 'quiet' }, audit: [] };
+  }
+}
+
+/** The first level is due at once, or after the wait for somebody who is looking already. */
+function begun(known: Pager, why: string, nowMs: number, waitSeconds: number): PagerChange {
+  const state = waitSeconds > 0 ? 'waiting' : 'paging';
+  const dueAt = iso(nowMs + waitSeconds * 1000);
+  return {
+    after: { ...known, state, round: known.round + 1, level: 0, dueAt, why, holder: null, snoozed: null },
+    audit: [],
+  };
+}
+
+function finished(known: Pager, nowMs: number): PagerChange {
+  const line = { at: iso(nowMs), who: 'memtriage', what: 'over', why: 'nobody needs to act any more' };
+  return { after: { ...known, state: 'over', dueAt: null, holder: null, snoozed: null }, audit: [line] };
+}
+
+function isRested({ pages }: Pager, nowMs: number): boolean {
+  const last = pages.at(-1);
+  return last === undefined || nowMs - Date.parse(last.at) >= NEW_ROUND_AFTER_SECONDS * 1000;
+}
+
+export type Level = {
+  round: number;
+  level: number;
+  /** Slack users; empty: there is nobody for this level, and the next one is asked at once. */
+  userIds: readonly string[];
+  /** Until the next level, seconds; null: this is the last one. */
+  waitSeconds: number | null;
+};
+
+/** A level is asked. Null: it was asked already, or must not be: somebody has it, or it is over. */
+export function askLevel(
+  before: Pager,
+  { round, level, userIds, waitSeconds }: Level,
+  nowMs: number,
+): PagerChange | null {
+  const isOpen = before.state === 'paging' || before.state === 'waiting';
+  if (!isOpen || before.round !== round || before.level !== level - 1) return null;
+  const wait = userIds.length === 0 ? 0 : waitSeconds;
+  const dueAt = waitSeconds === null || wait === null ? null : iso(nowMs + wait * 1000);
+  const page = { round, level, userIds: [...userIds], at: iso(nowMs) };
+  const asked = userIds.length === 0 ? 'nobody, since there is nobody for it' : userIds.join(', ');
+  const line = { at: iso(nowMs), who: 'memtriage', what: 'paged', why: `level ${level}, ${asked}: ${before.why}` };
+  const after = {
+    ...before,
+    state: 'paging' as const,
+    level,
+    dueAt,
+    pages: [...before.pages, page].slice(-KEPT_PAGES),
+  };
+  return { after, audit: [line] };
+}
+
+/** The wait after the last level has passed. Null: it does not matter any more. */
+export function giveUp(before: Pager, round: number, nowMs: number): PagerChange | null {
+  if (before.state !== 'paging' || before.round !== round) return null;
+  const line = { at: iso(nowMs), who: 'memtriage', what: 'unanswered', why: `nobody answered: ${before.why}` };
+  return { after: { ...before, state: 'unanswered', dueAt: null }, audit: [line] };
+}
+
+/** `round`: of the button that was pressed. */
+export function acknowledge(before: Pager | null, userId: string, round: number, nowMs: number): PagerAnswer {
+  const refused = notActive(before, round);
+  if (before === null || refused !== null) return refused ?? { kind: 'refused', why: 'over' };
+  if (before.state === 'held') {
+    return { kind: 'refused', why: before.holder?.userId === userId ? 'held-by-you' : 'held-by-other' };
+  }
+  const line = { at: iso(nowMs), who: userId, what: 'acknowledged', why: before.why };
+  return changed(heldBy(before, userId, nowMs), line);
+}
+
+/** From whoever holds it to somebody else; the note stands in the trail. */
+export function handOver(
+  before: Pager | null,
+  { by, to, note, round }: { by: string; to: string; note: string; round: number },
+  nowMs: number,
+): PagerAnswer {
+  const refused = notActive(before, round);
+  if (before === null || refused !== null) return refused ?? { kind: 'refused', why: 'over' };
+  if (before.state !== 'held') return { kind: 'refused', why: 'not-held' };
+  if (before.holder?.userId !== by) return { kind: 'refused', why: 'held-by-other' };
+  if (to === by) return { kind: 'refused', why: 'same-person' };
+  const line = { at: iso(nowMs), who: by, what: 'handed-over', why: `to ${to}${note === '' ? '' : `: ${note}`}` };
+  return changed(heldBy(before, to, nowMs), line);
+}
+
+export function snooze(
+  before: Pager | null,
+  { by, untilMs, round }: { by: string; untilMs: number; round: number },
+  nowMs: number,
+): PagerAnswer {
+  const refused = notActive(before, round);
+  if (before === null || refused !== null) return refused ?? { kind: 'refused', why: 'over' };
+  if (before.state === 'held' && before.holder?.userId !== by) return { kind: 'refused', why: 'held-by-other' };
+  const line = { at: iso(nowMs), who: by, what: 'snoozed', why: `until ${iso(untilMs)}` };
+  const until = iso(untilMs);
+  return changed({ ...before, state: 'snoozed', dueAt: until, holder: null, snoozed: { by, until } }, line);
+}
+
+/** The snooze has ended and the trouble has not. Null: it was ended by something else. */
+export function wake(before: Pager, round: number, nowMs: number): PagerChange | null {
+  if (before.state !== 'snoozed' || before.round !== round || before.snoozed === null) return null;
+  if (Date.parse(before.snoozed.until) > nowMs) return null;
+  return begun(before, before.why, nowMs, 0);
+}
+
+function heldBy(before: Pager, userId: string, nowMs: number): Pager {
+  return { ...before, state: 'held', dueAt: null, snoozed: null, holder: { userId, at: iso(nowMs) } };
+}
+
+function notActive(before: Pager | null, round: number): PagerAnswer | null {
+  if (before === null || !ACTIVE.includes(before.state)) return { kind: 'refused', why: 'over' };
+  return before.round === round ? null : { kind: 'refused', why: 'other-round' };
+}
+
+function changed(after: Pager, line: AuditEntry): PagerAnswer {
+  return { kind: 'changed', change: { after, audit: [line] } };
+}
+
+function iso(ms: number): string {
+  return new Date(ms).toISOString();
+}
