@@ -26,7 +26,7 @@ const mentions = () => thread().filter((text) => text.startsWith('📟'));
 it('pages whoever is on call for an OOM kill, then the backup, once each over a killed bot; and nobody after an acknowledgement', async () => {
   rig = await openRig(config);
   expect(await rig.send(alertOf())).toBe(200);
-  await vi.waitFor(() => expect(dms().toSorted()).toEqual([0, 1]), WAIT);
+  await vi.waitFor(() => expect(dms().reduce((sum, count) => sum + count)).toBe(1), WAIT);
   await rig.restartBot();
   await vi.waitFor(() => expect(dms()).toEqual([1, 1]), WAIT);
   await vi.waitFor(() => expect(rig.root()).toMatch(/Paged <@U0(ALICE|BOB)> \(level 2\)/), WAIT);
