@@ -2,7 +2,7 @@ import type { Redis } from 'ioredis';
 import { createSnapshotTaker } from '../adapters/bullmq/snapshot-queue-taker.ts';
 import { createTriageQueue, startTriageWorker, type TriageQueue } from '../adapters/bullmq/triage-queue.ts';
 import { closeWorker } from '../adapters/close-worker.ts';
-import { startBotServer } from '../adapters/http/bot-server.ts';
+import { type BotServer, startBotServer } from '../adapters/http/bot-server.ts';
 import { createAuditBook } from '../adapters/redis/audit-book.ts';
 import { createBaselineStore } from '../adapters/redis/baseline-store.ts';
 import { isFirstSeen } from '../adapters/redis/first-seen.ts';
@@ -69,6 +69,9 @@ async function startBot(world: World): Promise<Bot> {
   const runbooks = await loadRunbooks(config.runbooks);
   const connection = redis.command();
   const { prefix } = redis;
+  // Closed in reverse: until all work has ended, whoever asks hears that this bot is being stopped.
+  let server: BotServer | null = null;
+  closers.add('http', async () => await server?.close());
 
   const incidents = createIncidentBook(connection, prefix, Date.now);
   const baselines = createBaselineStore({ redis: connection, prefix });
@@ -157,7 +160,7 @@ async function startBot(world: World): Promise<Bot> {
   const inbound = { ...slack, port: null, desk, actions, isFirst, web };
   const app = await startSlackApp({ ...inbound, logger, signal, onRefused });
   closers.add('slack', app.close);
-  const server = await startBotServer({
+  server = await startBotServer({
     port: world.environment.port,
     token: world.environment.webhookToken?.reveal() ?? null,
     slack: app.requestListener,
@@ -167,7 +170,7 @@ async function startBot(world: World): Promise<Bot> {
     findReport: (id) => findReport(id, incidents),
     onError: (err) => logger.error({ err }, 'a request could not be answered'),
   });
-  closers.add('http', server.close);
+  closers.add('requests', server.refuse);
   return { port: server.port, lost: Promise.race([refusedBySlack, observing.stuck]) };
 }
 

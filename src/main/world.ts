@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import { createPrometheus, type Prometheus } from '../adapters/prometheus/prometheus.ts';
 import { collectorMemory } from '../adapters/redis/collector-memory.ts';
 import { openRedis, type RedisHandle } from '../adapters/redis/connection.ts';
+import { ensureSchema } from '../adapters/redis/schema-version.ts';
 import type { Config, Service } from '../config/config.ts';
 import { CommandError, EXIT_USAGE } from '../errors.ts';
 import type { MemorySource } from '../triage/ports.ts';
@@ -34,6 +35,10 @@ export async function openWorld(signal: AbortSignal): Promise<World> {
   const closers = createClosers();
   const redis = await openRedis({ url: environment.redisUrl?.reveal() ?? null, configDir: config.directory, logger });
   closers.add('redis', redis.close);
+  await ensureSchema(redis.command(), redis.prefix, logger).catch(async (error: unknown) => {
+    await redis.close();
+    throw error;
+  });
   const prometheus =
     config.prometheus === null
       ? null

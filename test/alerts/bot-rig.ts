@@ -15,6 +15,9 @@ export type Rig = {
   workspace: Workspace;
   /** SIGKILL for the bot, and a new one on the same Redis. */
   restartBot: () => Promise<void>;
+  /** SIGTERM; its exit code. */
+  stopBot: () => Promise<number | null>;
+  startBot: () => void;
   url: (path: string) => Promise<string>;
   /** As Alertmanager sends them; the status of the answer. */
   send: (...alerts: readonly unknown[]) => Promise<number>;
@@ -53,6 +56,10 @@ export async function openRig(config: (sockets: string) => string = shortConfig)
     url,
     async restartBot() {
       await bot.kill();
+      bot = startBot();
+    },
+    stopBot: () => bot.stop(),
+    startBot() {
       bot = startBot();
     },
     async send(...alerts) {

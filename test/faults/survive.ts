@@ -121,8 +121,9 @@ async function untilCalm(driven: readonly { run: RunPlan; driven: Driven }[], wo
 }
 
 /** What of Slack's faults really struck, by what became of the calls. */
-function countSlackFaults({ workspace }: FaultWorld, faults: Map<string, number>): void {
+function countSlackFaults({ workspace, ended }: FaultWorld, faults: Map<string, number>): void {
   const count = (name: string, struck: number): void => void faults.set(name, struck);
+  for (const how of new Set(ended())) count(how, ended().filter((one) => one === how).length);
   const calls = workspace.calls();
   count('Slack 429', calls.filter(({ status }) => status === 429).length);
   count('Slack 500', calls.filter(({ status }) => status === 500).length);

@@ -23,6 +23,8 @@ export type FaultWorld = {
   /** Address of a bot, which may be dead or not up yet: null. */
   addressOf: (bot: number, path: string) => string | null;
   strike: (fault: WorldFault) => Promise<void>;
+  /** Bots that ended by themselves, and were started again. */
+  ended: () => readonly string[];
   close: () => Promise<void>;
 };
 
@@ -67,12 +69,14 @@ export async function openWorld(services: number): Promise<FaultWorld> {
       return port === undefined ? null : `http://127.0.0.1:${port}${path}`;
     },
     strike: async (fault) => await strike(fault, { roles, redis, proxy, workspace }),
+    ended: () => roles.ended,
     close,
   };
 }
 
 type Roles = {
-  bots: Role[];
+  bots: readonly Role[];
+  ended: readonly string[];
   restartBot: (bot: number, afterMs: number) => Promise<void>;
   restartCollector: () => Promise<void>;
 };
@@ -88,14 +92,27 @@ function startRoles(stage: Stage, workspace: Workspace, proxy: Proxy): Roles {
       MEMTRIAGE_WEBHOOK_TOKEN: TOKEN,
     });
   const startCollector = (): Role => stage.role(['collector'], redisUrl);
-  const bots = Array.from({ length: BOTS }, startBot);
+  const ended: string[] = [];
+  const bots: Role[] = [];
+  /** As a supervisor does: what ends by itself is started again. */
+  const supervise = (bot: number): void => {
+    const role = startBot();
+    bots[bot] = role;
+    role.child.once('exit', (code) => {
+      if (code === null || bots[bot] !== role) return;
+      ended.push(`a bot ended by itself with code ${code}`);
+      supervise(bot);
+    });
+  };
+  for (let bot = 0; bot < BOTS; bot += 1) supervise(bot);
   let collector = startCollector();
   return {
     bots,
+    ended,
     async restartBot(bot, afterMs) {
       await bots[bot % BOTS]?.kill();
       await wait(afterMs);
-      bots[bot % BOTS] = startBot();
+      supervise(bot % BOTS);
     },
     async restartCollector() {
       await collector.kill();

@@ -29,7 +29,15 @@ export type BotServerOptions = {
   onError: (error: unknown) => void;
 };
 
-export type BotServer = { port: number; close(): Promise<void> };
+export type BotServer = {
+  port: number;
+  /**
+   * From now on nothing new is taken: 503, so that senders and load balancers go to another bot. Resolves when the
+   * requests under way are answered.
+   */
+  refuse(): Promise<void>;
+  close(): Promise<void>;
+};
 
 /** A request that is not read to its end by then is cut: a slow sender must not hold a connection for ever. */
 const REQUEST_TIMEOUT_MS = 10_000;
@@ -38,12 +46,18 @@ const INCIDENT_PATH = /^\/incidents\/(M-\d{1,15})(\.json)?$/;
 
 /** The bot's HTTP surface: health for supervisors, reports for those with the token, Slack's requests in HTTP mode. */
 export async function startBotServer(options: BotServerOptions): Promise<BotServer> {
+  let isStopping = false;
+  const underWay = new Set<Promise<void>>();
   const server = createServer((request, response) => {
-    route(request, response, options).catch((error: unknown) => {
-      options.onError(error);
-      if (!response.headersSent) answer(response, 503, 'something that is needed does not answer\n');
-      else response.destroy();
-    });
+    if (isStopping && pathOf(request) !== '/healthz') return refuse(response);
+    const work = route(request, response, options)
+      .catch((error: unknown) => {
+        options.onError(error);
+        if (!response.headersSent) answer(response, 503, 'something that is needed does not answer\n');
+        else response.destroy();
+      })
+      .finally(() => underWay.delete(work));
+    underWay.add(work);
   });
   server.requestTimeout = REQUEST_TIMEOUT_MS;
   await new Promise<void>((resolve, reject) => {
@@ -53,12 +67,22 @@ export async function startBotServer(options: BotServerOptions): Promise<BotServ
   const address = server.address();
   return {
     port: typeof address === 'object' && address !== null ? address.port : options.port,
+    async refuse() {
+      isStopping = true;
+      await Promise.all(underWay);
+    },
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());
         server.closeIdleConnections();
       }),
   };
+}
+
+function refuse(response: ServerResponse): void {
+  // The rest of the request is not read, so nothing can follow it.
+  response.setHeader('connection', 'close');
+  answer(response, 503, 'this bot is being stopped\n');
 }
 
 async function route(request: IncomingMessage, response: ServerResponse, options: BotServerOptions): Promise<void> {

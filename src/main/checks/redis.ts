@@ -1,6 +1,7 @@
 import { pino } from 'pino';
 import { openRedis } from '../../adapters/redis/connection.ts';
 import { isSiteAlive } from '../../adapters/redis/heartbeat.ts';
+import { readSchemaVersion, SCHEMA_VERSION, tooNew } from '../../adapters/redis/schema-version.ts';
 import { readServerInfo, settingsWarnings } from '../../adapters/redis/server-info.ts';
 import { type CheckFinding, fromError, good, warning } from './finding.ts';
 
@@ -15,6 +16,7 @@ export async function checkRedis(
     try {
       const redis = handle.command();
       const info = await readServerInfo(redis);
+      const version = await readSchemaVersion(redis, handle.prefix);
       const startedAt = performance.now();
       await redis.ping();
       const milliseconds = (performance.now() - startedAt).toFixed(1);
@@ -22,6 +24,7 @@ export async function checkRedis(
       for (const site of sites) if (!(await isSiteAlive(redis, handle.prefix, site))) silent.push(site);
       return [
         good(`${handle.describe()}: version ${info.version}, answers in ${milliseconds} ms`),
+        ...(version > SCHEMA_VERSION ? [fromError(tooNew(version))] : []),
         ...settingsWarnings(info).map((text) => warning(text, 'Change it in the configuration of Redis')),
         ...silent.map((site) =>
           warning(`site ${site}: no collector is running`, `Start \`memtriage collector --site ${site}\` there`),
