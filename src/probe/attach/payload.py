@@ -2,6 +2,9 @@
 
 import os
 
+# Programs of their own, which no process needs inside.
+_COMMANDS = ("__main__.py", "relay.py")
+
 _HERE = os.path.dirname(os.path.abspath(__file__))
 
 # One expression: no name is left in __main__. gevent replaces start_new_thread, but not its old synonym. The new thread
@@ -38,7 +41,7 @@ class Text:
 
 
 def _sources(package):
-    names = sorted(name[:-3] for name in os.listdir(package) if name.endswith(".py"))
+    names = sorted(name[:-3] for name in os.listdir(package) if name.endswith(".py") and name not in _COMMANDS)
     sources = {}
     for name in names:
         with open(os.path.join(package, name + ".py"), encoding="utf-8") as file:
