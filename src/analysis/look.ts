@@ -16,6 +16,16 @@ export type Mappings = {
   swapBytes: number;
 };
 
+/** What the tightest limit of a process's cgroups leaves. Bytes. */
+export type MemoryRoom = {
+  limitBytes: number;
+  headroomBytes: number;
+  /** A kill takes every process of the cgroup (memory.oom.group). */
+  killsGroup: boolean;
+  /** Since the cgroup was made; null when it can't be read. */
+  oomKills: number | null;
+};
+
 /** T0: what the kernel tells about a process without its help. Null: it may not be read. */
 export type OutsideLook = {
   /** Epoch milliseconds. */
@@ -26,11 +36,15 @@ export type OutsideLook = {
   threads: number;
   /** Kernel's state letter of the main thread: R, S, D, T, Z. */
   state: string;
+  /** Threads by such a letter. */
+  threadStates: Record<string, number> | null;
   openFiles: number | null;
   minorFaults: number;
   majorFaults: number;
   /** PSI `some avg10` of the process's cgroup, else of the machine; 0..1. */
   memoryPressureRatio: number | null;
+  /** Null: no cgroup of it has a limit. */
+  room: MemoryRoom | null;
 };
 
 export const ProbeIdentity = z.object({
@@ -76,6 +90,11 @@ export const ProbeRuntime = z.object({
     frozen: z.number(),
   }),
   allocatedBlocks: z.number(),
+  /** asyncio's tasks that are not done; null where it is not in use. Absent in probes that are older. */
+  tasks: z
+    .object({ pending: z.number(), byCoroutine: z.array(z.object({ name: z.string(), count: z.number() })) })
+    .nullable()
+    .default(null),
 });
 export type ProbeRuntime = z.infer<typeof ProbeRuntime>;
 

@@ -1,7 +1,15 @@
 import { formatBytes } from '../units.ts';
 import { toLayers, unsplitAnonymous } from './layers.ts';
 import type { CensusContainer, InsideLook, Look, ProbeRuntime, ProbeWindow } from './look.ts';
-import type { Snapshot, SnapshotContainer, SnapshotGc, SnapshotSite, SnapshotType } from './snapshot.ts';
+import type {
+  Snapshot,
+  SnapshotContainer,
+  SnapshotGc,
+  SnapshotProcess,
+  SnapshotSite,
+  SnapshotType,
+} from './snapshot.ts';
+import { toProcess } from './snapshot-process.ts';
 
 /** Rows of a snapshot, so that it stays readable and small wherever it is stored. */
 const MOST_CONTAINERS = 20;
@@ -37,14 +45,7 @@ export function toSnapshot(
     containers: toContainers(second.inside, windowSeconds, rssDeltaBytes),
     types: toTypes(first?.inside ?? null, second.inside),
     gc: toGc(first?.inside?.runtime ?? null, second.inside?.runtime ?? null, windowSeconds),
-    process: {
-      python: second.inside?.identity.python ?? null,
-      threads: second.outside.threads,
-      openFiles: second.outside.openFiles,
-      minorFaultsPerSecond: rate(first?.outside.minorFaults, second.outside.minorFaults, windowSeconds),
-      majorFaultsPerSecond: rate(first?.outside.majorFaults, second.outside.majorFaults, windowSeconds),
-      memoryPressureRatio: second.outside.memoryPressureRatio,
-    },
+    process: toProcess(first, second, windowSeconds),
     sibling: null,
     notes: unique([
       ...notes,
@@ -136,6 +137,7 @@ function toGc(first: ProbeRuntime | null, second: ProbeRuntime | null, windowSec
     collections,
     longestPauseSeconds: first === null ? null : second.gc.longestPauseSeconds,
     uncollectable: second.gc.uncollectable,
+    frozen: second.gc.frozen,
     allocationsPerSecond: first === null ? null : allocationRate(first, second, collections[0] ?? 0, windowSeconds),
   };
 }
@@ -173,10 +175,6 @@ function longestPause(...looks: (InsideLook | null)[]): number | null {
     return [...slices, ...[look?.types, look?.child].flatMap((part) => part?.stopSeconds ?? [])];
   });
   return pauses.length === 0 ? null : Math.max(...pauses);
-}
-
-function rate(before: number | undefined, after: number, seconds: number): number | null {
-  return before === undefined || seconds <= 0 ? null : Math.max(0, after - before) / seconds;
 }
 
 function unique(lines: readonly string[]): string[] {

@@ -62,6 +62,8 @@ export const SnapshotGc = z.object({
   collections: z.array(z.number()),
   longestPauseSeconds: count,
   uncollectable: z.number(),
+  /** Objects that `gc.freeze()` hides from the collector. */
+  frozen: z.number().optional(),
   allocationsPerSecond: count,
 });
 export type SnapshotGc = z.infer<typeof SnapshotGc>;
@@ -74,7 +76,23 @@ export const SnapshotProcess = z.object({
   majorFaultsPerSecond: count,
   /** PSI: share of the last 10 s in which some task waited for memory, 0..1. */
   memoryPressureRatio: count,
+  /** By the kernel's letter of the state: R, S, D, T. */
+  threadStates: z.record(z.string(), z.number()).nullable().optional(),
+  /** Below the tightest limit of its cgroups, bytes; null without a limit. */
+  headroomBytes: count.optional(),
+  /** A kill would take the whole container (memory.oom.group). */
+  killsGroup: z.boolean().optional(),
+  /** asyncio's tasks that are not done, and how many more they became in the window. */
+  tasks: z
+    .object({
+      pending: z.number(),
+      pendingDiff: count,
+      byCoroutine: z.array(z.object({ name: z.string(), count: z.number() })),
+    })
+    .nullable()
+    .optional(),
 });
+export type SnapshotProcess = z.infer<typeof SnapshotProcess>;
 
 export const Snapshot = z.object({
   instance: z.string(),

@@ -1,6 +1,7 @@
 /** The evidence below a report, as replies in its thread: how it was measured, what grew inside, the process, own checks. */
 import type { Snapshot } from '../analysis/snapshot.ts';
 import { formatBytes, formatDuration } from '../units.ts';
+import { processFigures } from './process-figures.ts';
 import type { Report } from './report.ts';
 import {
   code,
@@ -136,31 +137,19 @@ function gcPart({ gc }: Snapshot): Part {
   if (gc === null) return { title: 'Garbage collector', lines: [] };
   const pause =
     gc.longestPauseSeconds === null ? 'pauses not measured' : `longest pause ${formatDuration(gc.longestPauseSeconds)}`;
+  const frozen = (gc.frozen ?? 0) > 0 ? `, ${gc.frozen} frozen (hidden from it)` : '';
   const rate = gc.allocationsPerSecond === null ? '' : `, ${Math.round(gc.allocationsPerSecond)} allocations/s`;
   return {
     title: 'Garbage collector',
     lines: [
       `${gc.enabled ? 'on' : '*switched off*'}, thresholds ${gc.thresholds.join(', ')}, collections in the window ${gc.collections.join(', ')}`,
-      `${pause}, ${gc.uncollectable} objects uncollectable${rate}`,
+      `${pause}, ${gc.uncollectable} objects uncollectable${frozen}${rate}`,
     ],
   };
 }
 
 function processPart({ process, notes }: Snapshot): Part {
-  const figures =
-    process === null
-      ? []
-      : [
-          `Python ${escapeMrkdwn(process.python ?? 'version not known', 40)}`,
-          `threads ${process.threads ?? 'not measured'}`,
-          `open files ${process.openFiles ?? 'not measured'}`,
-          ...(process.majorFaultsPerSecond === null
-            ? []
-            : [`major faults ${process.majorFaultsPerSecond.toFixed(1)}/s`]),
-          ...(process.memoryPressureRatio === null
-            ? []
-            : [`memory pressure ${percent(process.memoryPressureRatio)} of the last 10 s`]),
-        ];
+  const figures = process === null ? [] : processFigures(process).map((figure) => escapeMrkdwn(figure, 300));
   const told = notes.map((note) => `note: ${escapeMrkdwn(note)}`);
   return { title: 'Process', lines: [...(figures.length === 0 ? [] : [figures.join(', ')]), ...told] };
 }

@@ -10,7 +10,7 @@ import { startTarget, type Target, type TargetOptions } from './target.ts';
 const pythons = findPythons();
 const targets: Target[] = [];
 /** A heap that a child reads for some seconds. */
-const MANY = '400000';
+const MANY = '150000';
 
 async function start(
   python: string,
@@ -80,9 +80,9 @@ describe.each(SUPPORTED)('a look by a forked child of CPython %s', (minor) => {
   it.skipIf(python === '')('names what local variables hold, and destroys no thread-local of the service', async () => {
     const target = await start(python, '20000', 'waits', { flags: ['-W', 'error'] });
     const { target: subject, context } = await target.lookTarget();
-    const outcome = await lookTwice(subject, { ...context, fork: true, traceWindow: null });
+    const outcome = await lookTwice(subject, { ...context, windowSeconds: 0.5, fork: true, traceWindow: null });
     if (outcome.outcome !== 'ok') throw new Error(outcome.why);
-    const { containers, types, layers, notes, rssBytes } = outcome.value;
+    const { containers, types, layers, notes, rssBytes, process } = outcome.value;
     expect(notes).toEqual([]);
     expect(containers.slice(0, 2).map(({ path, type }) => `${path} ${type}`)).toEqual([
       '__main__.work.<local results> list',
@@ -93,6 +93,15 @@ describe.each(SUPPORTED)('a look by a forked child of CPython %s', (minor) => {
     expect(containers[0]?.bytesPerEntry).toBeLessThan(1500);
     const added = types.find(({ type }) => type === 'bytes')?.countDiff ?? 0;
     expect(added).toBeGreaterThan((containers[0]?.lengthDiff ?? 0) / 2);
+    expect(process?.tasks).toMatchObject({
+      pending: 4,
+      pendingDiff: 0,
+      byCoroutine: [
+        { name: 'consume (hidden_growth.py)', count: 3 },
+        { name: 'main (hidden_growth.py)', count: 1 },
+      ],
+    });
+    expect(process?.threadStates).toMatchObject({ S: expect.any(Number) });
     expect(layers.reduce((sum, { bytes }) => sum + bytes, 0)).toBe(rssBytes);
     await expectUnharmed(target);
   });
@@ -148,7 +157,7 @@ describe('the forked child', () => {
       outcome: 'failed',
       failure: { why: expect.stringMatching(/80000000 bytes are left .* may add \d+ and must leave 67108864 free/) },
     });
-    const less = await start(python, MANY, 'waits', { env: { MEMTRIAGE_TEST_HEADROOM: '230000000' } });
+    const less = await start(python, MANY, 'waits', { env: { MEMTRIAGE_TEST_HEADROOM: '140000000' } });
     await vi.waitFor(async () => {
       const child = await childOf(less);
       expect(child).toMatchObject({ endedBy: 'done', largeBytes: null, types: null });

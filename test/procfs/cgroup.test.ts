@@ -1,5 +1,8 @@
-import { describe, expect, test } from 'vitest';
-import { locateMemoryCgroup, readMemoryCgroup } from '../../src/adapters/procfs/cgroup.ts';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterEach, describe, expect, test } from 'vitest';
+import { locateMemoryCgroup, readMemoryCgroup, readMemoryRoom } from '../../src/adapters/procfs/cgroup.ts';
 
 const V1_MOUNTS = [
   '31 23 0:28 / /sys/fs/cgroup rw,relatime - tmpfs tmpfs rw,mode=755',
@@ -38,5 +41,56 @@ describe('where the memory of a process is accounted', () => {
     expect(locateMemoryCgroup('0::/x\n', '')).toBeNull();
     expect(locateMemoryCgroup('', V2_MOUNTS)).toBeNull();
     expect(readMemoryCgroup(2 ** 22 + 1)).toBeNull();
+  });
+});
+
+describe('what a limit leaves', () => {
+  async function hierarchy(files: Record<string, string>): Promise<string> {
+    const home = await mkdtemp(join(tmpdir(), 'mt-cgroup-'));
+    homes.push(home);
+    for (const [path, text] of Object.entries(files)) {
+      await mkdir(dirname(join(home, path)), { recursive: true });
+      await writeFile(join(home, path), text);
+    }
+    return home;
+  }
+  const homes: string[] = [];
+  afterEach(async () => {
+    for (const home of homes.splice(0)) await rm(home, { recursive: true });
+  });
+
+  test('v2: the tightest of all ancestors, cache counted as room, and whether a kill takes the group', async () => {
+    const home = await hierarchy({
+      'memory.max': 'max\n',
+      'memory.current': '900000000\n',
+      'pod/memory.max': '500000000\n',
+      'pod/memory.current': '450000000\n',
+      'pod/memory.stat': 'anon 1\ninactive_file 20000000\n',
+      'pod/memory.oom.group': '1\n',
+      'pod/app/memory.max': '400000000\n',
+      'pod/app/memory.current': '100000000\n',
+      'pod/app/memory.stat': 'inactive_file 0\n',
+      'pod/app/memory.events': 'low 0\noom_kill 2\n',
+    });
+    expect(readMemoryRoom({ version: 2, path: `${home}/pod/app`, mountPoint: home })).toEqual({
+      limitBytes: 500_000_000,
+      headroomBytes: 70_000_000,
+      killsGroup: true,
+      oomKills: 2,
+    });
+  });
+
+  test('v1, and nothing where no limit is set', async () => {
+    const home = await hierarchy({
+      'memory.limit_in_bytes': '9223372036854771712\n',
+      'memory.usage_in_bytes': '5\n',
+      'app/memory.limit_in_bytes': '300000000\n',
+      'app/memory.usage_in_bytes': '250000000\n',
+      'app/memory.stat': 'total_inactive_file 1000000\n',
+      'app/memory.oom_control': 'under_oom 0\noom_kill 1\n',
+    });
+    const app = { version: 1, path: `${home}/app`, mountPoint: home } as const;
+    expect(readMemoryRoom(app)).toMatchObject({ headroomBytes: 51_000_000, killsGroup: false, oomKills: 1 });
+    expect(readMemoryRoom({ ...app, path: home })).toBeNull();
   });
 });

@@ -77,7 +77,11 @@ test('finds the fields of stat whatever the name of the process is', () => {
   const rest = Array.from({ length: 17 }, (_, index) => index).join(' ');
   fc.assert(
     fc.property(fc.string({ unit: 'binary', maxLength: 16 }), fc.nat(), (name, ticks) => {
-      expect(parseStat(`42 (${name}) S 7 ${rest} ${ticks} 0 0`)).toEqual({ state: 'S', ppid: 7, startTicks: ticks });
+      expect(parseStat(`42 (${name}) S 7 ${rest} ${ticks} 0 0`)).toMatchObject({
+        state: 'S',
+        ppid: 7,
+        startTicks: ticks,
+      });
     }),
   );
   expect(parseStat('nonsense')).toBeNull();

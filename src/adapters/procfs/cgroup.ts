@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { totalmem } from 'node:os';
 import { dirname } from 'node:path';
+import type { MemoryRoom } from '../../analysis/look.ts';
 
 /** Where the kernel accounts a process's memory. `path` is a directory of the mounted hierarchy. */
 export type MemoryCgroup = { version: 1 | 2; path: string; mountPoint: string };
@@ -45,6 +46,35 @@ export function readMemoryLimit(cgroup: MemoryCgroup): number | null {
     if (limit > 0) tightest = Math.min(tightest, limit);
   }
   return tightest < totalmem() ? tightest : null;
+}
+
+/**
+ * What may still be charged to a process: the least room that its cgroup or an ancestor leaves, bytes; page cache that
+ * the kernel drops before it kills counts as room. Null where none has a limit.
+ * `killsGroup`: one of them has memory.oom.group set (v2; Kubernetes since 1.28): a kill takes the whole container.
+ */
+export function readMemoryRoom(cgroup: MemoryCgroup): MemoryRoom | null {
+  const rooms: MemoryRoom[] = [];
+  let killsGroup = false;
+  for (let path = cgroup.path; path.startsWith(cgroup.mountPoint); path = dirname(path)) {
+    killsGroup ||= read(`${path}/memory.oom.group`)?.trim() === '1';
+    const room = readRoom(cgroup.version, path);
+    if (room !== null) rooms.push(room);
+  }
+  const tightest = rooms.toSorted((a, b) => a.headroomBytes - b.headroomBytes)[0];
+  return tightest === undefined ? null : { ...tightest, killsGroup, oomKills: readOomKills(cgroup) };
+}
+
+function readRoom(version: 1 | 2, path: string): MemoryRoom | null {
+  const [limitFile, usageFile, cacheField] =
+    version === 2
+      ? ['memory.max', 'memory.current', 'inactive_file']
+      : ['memory.limit_in_bytes', 'memory.usage_in_bytes', 'total_inactive_file'];
+  const limitBytes = Number(read(`${path}/${limitFile}`)?.trim());
+  const usage = Number(read(`${path}/${usageFile}`)?.trim());
+  if (!(limitBytes > 0 && limitBytes < totalmem()) || Number.isNaN(usage)) return null;
+  const cache = new RegExp(`^${cacheField} (\\d+)$`, 'm').exec(read(`${path}/memory.stat`) ?? '')?.[1];
+  return { limitBytes, headroomBytes: limitBytes - usage + Number(cache ?? 0), killsGroup: false, oomKills: null };
 }
 
 /** Processes that the OOM killer took from this cgroup since it was made; null when it is gone. */

@@ -1,6 +1,8 @@
 import { readdir, readFile } from 'node:fs/promises';
 import type { OutsideLook } from '../../analysis/look.ts';
 import { inconclusive, type Outcome, ok } from '../../errors.ts';
+import { type MemoryCgroup, readMemoryCgroup, readMemoryRoom } from './cgroup.ts';
+import { parseStat } from './process.ts';
 import { parseSmaps } from './smaps.ts';
 
 export type LookTarget = { pid: number; startTicks: number };
@@ -12,20 +14,22 @@ export type LookTarget = { pid: number; startTicks: number };
  */
 export async function lookFromOutside(target: LookTarget, root = '/proc'): Promise<Outcome<OutsideLook>> {
   const dir = `${root}/${target.pid}`;
-  const [stat, status, mappings, openFiles, memoryPressureRatio] = await Promise.all([
+  const cgroup = readMemoryCgroup(target.pid);
+  const [stat, status, mappings, openFiles, threadStates, memoryPressureRatio] = await Promise.all([
     readText(`${dir}/stat`),
     readText(`${dir}/status`),
     readMappings(dir),
     countOpenFiles(dir),
-    readPressure(dir, root),
+    readThreadStates(dir),
+    readPressure(cgroup, root),
   ]);
   const process = stat === null ? null : parseStat(stat);
   if (process === null || process.startTicks !== target.startTicks || process.state === 'Z') return ended(target);
   const rssBytes = mappings === null ? vmRss(status) : sumOf(mappings);
   if (rssBytes === null) return ended(target);
   const { state, threads, minorFaults, majorFaults } = process;
-  const faults = { minorFaults, majorFaults };
-  return ok({ at: Date.now(), rssBytes, mappings, threads, state, openFiles, ...faults, memoryPressureRatio });
+  const kernel = { state, threads, threadStates, openFiles, minorFaults, majorFaults, memoryPressureRatio };
+  return ok({ at: Date.now(), rssBytes, mappings, ...kernel, room: cgroup === null ? null : readMemoryRoom(cgroup) });
 }
 
 function ended({ pid }: LookTarget): Outcome<OutsideLook> {
@@ -34,16 +38,6 @@ function ended({ pid }: LookTarget): Outcome<OutsideLook> {
     `process ${pid} has ended, or its pid belongs to another one now`,
     'ask again: another instance will be looked at',
   );
-}
-
-type Stat = { state: string; threads: number; startTicks: number; minorFaults: number; majorFaults: number };
-
-/** Fields of proc(5): 3 state, 10 minflt, 12 majflt, 20 num_threads, 22 starttime; the name may hold parentheses. */
-function parseStat(text: string): Stat | null {
-  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
-  const numbers = [7, 9, 17, 19].map((i) => Number(fields[i]));
-  const [minorFaults = Number.NaN, majorFaults = 0, threads = 0, startTicks = 0] = numbers;
-  return numbers.some(Number.isNaN) ? null : { state: fields[0] ?? '?', threads, startTicks, minorFaults, majorFaults };
 }
 
 function vmRss(status: string | null): number | null {
@@ -69,14 +63,24 @@ async function countOpenFiles(dir: string): Promise<number | null> {
   }
 }
 
+/** States of threads are read for so many of them: a process with more has other troubles. */
+const MOST_THREADS = 1000;
+
+/** Threads by the kernel's letter: R, S, D, T. Null when they can't be read. */
+async function readThreadStates(dir: string): Promise<Record<string, number> | null> {
+  const names = await readdir(`${dir}/task`).catch(() => null);
+  if (names === null) return null;
+  const states: Record<string, number> = {};
+  for (const name of names.slice(0, MOST_THREADS)) {
+    const state = parseStat((await readText(`${dir}/task/${name}/stat`)) ?? '')?.state;
+    if (state !== undefined) states[state] = (states[state] ?? 0) + 1;
+  }
+  return states;
+}
+
 /** The pressure of the process's own cgroup (v2), else of the whole machine; null on a kernel without PSI. */
-async function readPressure(dir: string, root: string): Promise<number | null> {
-  const groups = await readText(`${dir}/cgroup`);
-  const path = groups
-    ?.split('\n')
-    .find((line) => line.startsWith('0::'))
-    ?.slice(3);
-  const own = path === undefined ? null : await readText(`/sys/fs/cgroup${path}/memory.pressure`);
+async function readPressure(cgroup: MemoryCgroup | null, root: string): Promise<number | null> {
+  const own = cgroup?.version === 2 ? await readText(`${cgroup.path}/memory.pressure`) : null;
   const text = own ?? (await readText(`${root}/pressure/memory`));
   const match = text === null ? null : /^some avg10=([\d.]+)/m.exec(text);
   return match === null ? null : Number(match[1]) / 100;

@@ -67,15 +67,28 @@ export async function readStartVariable(pid: number, name: string): Promise<stri
   }
 }
 
+export type ProcessStat = {
+  state: string;
+  ppid: number;
+  minorFaults: number;
+  majorFaults: number;
+  threads: number;
+  startTicks: number;
+};
+
 /** Fields of /proc/PID/stat. The name in parentheses may hold anything, `)` and newlines too: fields count from the last `)`. */
-export function parseStat(text: string): { state: string; ppid: number; startTicks: number } | null {
+export function parseStat(text: string): ProcessStat | null {
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
-  const state = fields[0];
-  const ppid = Number(fields[1]);
-  // starttime is field 22 of proc(5), state is field 3.
-  const startTicks = Number(fields[22 - 3]);
-  if (state === undefined || !Number.isInteger(ppid) || !Number.isInteger(startTicks)) return null;
-  return { state, ppid, startTicks };
+  // Numbers of the fields in proc(5), whose third is the first here.
+  const [state, ...numbers] = [3, 4, 10, 12, 20, 22].map((field) => fields[field - 3]);
+  const [ppid, minorFaults, majorFaults, threads, startTicks] = numbers.map(Number);
+  if (state === undefined || !isWhole(ppid) || !isWhole(startTicks)) return null;
+  if (!isWhole(minorFaults) || !isWhole(majorFaults) || !isWhole(threads)) return null;
+  return { state, ppid, minorFaults, majorFaults, threads, startTicks };
+}
+
+function isWhole(value: number | undefined): value is number {
+  return value !== undefined && Number.isInteger(value);
 }
 
 function bootEpochSeconds(): number {

@@ -75,7 +75,11 @@ def _layers(_arguments, _life):
 
 
 def _runtime(_arguments, _life):
+    from . import asyncio_tasks
+
+    tasks = yield from asyncio_tasks.count()
     return {
+        "tasks": tasks,
         "gc": gc_watch.figures(),
         "allocatedBlocks": sys.getallocatedblocks(),
         "pythonThreads": len(sys._current_frames()),
