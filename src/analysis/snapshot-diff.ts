@@ -1,14 +1,7 @@
 import { formatBytes } from '../units.ts';
 import { toLayers, unsplitAnonymous } from './layers.ts';
 import type { CensusContainer, InsideLook, Look, ProbeRuntime, ProbeWindow } from './look.ts';
-import type {
-  Snapshot,
-  SnapshotContainer,
-  SnapshotGc,
-  SnapshotProcess,
-  SnapshotSite,
-  SnapshotType,
-} from './snapshot.ts';
+import type { Snapshot, SnapshotContainer, SnapshotGc, SnapshotSite, SnapshotType } from './snapshot.ts';
 import { toProcess } from './snapshot-process.ts';
 
 /** Rows of a snapshot, so that it stays readable and small wherever it is stored. */
