@@ -192,6 +192,7 @@ async function openDesk() {
     baseline: async () => ({ kind: 'unknown-service' }),
     history: async () => ({ kind: 'unknown-service' }),
     onCall: async () => [],
+    silence: async () => ({ kind: 'unknown-service' }),
   };
   const signal = new AbortController().signal;
   const app = await startSlackApp({

@@ -4,6 +4,7 @@ import { type AlertQueue, alertId } from '../adapters/bullmq/alert-queue.ts';
 import type { TriageQueue } from '../adapters/bullmq/triage-queue.ts';
 import type { AlertBook } from '../adapters/redis/alert-book.ts';
 import type { RedisIncidentBook } from '../adapters/redis/incident-book.ts';
+import type { SilenceBook } from '../adapters/redis/silence-book.ts';
 import type { CommandDesk } from '../adapters/slack/command-desk.ts';
 import type { Outbox } from '../adapters/slack/outbox.ts';
 import { type Alert, instanceOf } from '../alert/alert.ts';
@@ -18,7 +19,8 @@ export type AlertDeskParts = {
   world: Pick<World, 'config' | 'logger'>;
   incidents: RedisIncidentBook;
   alertBook: AlertBook;
-  alertQueue: Pick<AlertQueue, 'isUnderWay' | 'isKnown'>;
+  alertQueue: Pick<AlertQueue, 'isUnderWay' | 'isKnown' | 'forgetHeld'>;
+  silences: Pick<SilenceBook, 'find'>;
   triageQueue: TriageQueue;
   outbox: Outbox;
   /** May an alert of no service be told, or were there too many? `key`: the same for alerts that are told once. */
@@ -29,9 +31,15 @@ export type AlertDeskParts = {
   now: () => number;
 };
 
+/** `held`: it is taken again after that many milliseconds, since its service is silenced. */
+export type Taken = { kind: 'done' } | { kind: 'held'; ms: number };
+
+/** A silence may be ended early, and what still stands is told then. */
+const HELD: Taken = { kind: 'held', ms: 60_000 };
+
 export type AlertDesk = {
   /** `toldAtMs`: when it came in, epoch milliseconds. Rejects when Redis fails, or when the alert must wait for another one: then it is taken again later. */
-  take(alert: Alert, toldAtMs: number): Promise<void>;
+  take(alert: Alert, toldAtMs: number): Promise<Taken>;
 };
 
 const FIRING_FIRST = 'the firing alert comes first';
@@ -41,12 +49,17 @@ export function createAlertDesk(parts: AlertDeskParts): AlertDesk {
     async take(alert, toldAtMs) {
       const service = placeAlert(parts.world.config.services.values(), alert);
       if (service === null) await tellUnplaced(alert, parts);
-      else if (alert.status === 'firing') await openOrCount(alert, service, toldAtMs, parts);
-      // Both may have waited while no bot was there: the end must not be counted before the beginning.
-      else if (await parts.alertQueue.isUnderWay({ ...alert, status: 'firing' })) throw new Error(FIRING_FIRST);
-      else await resolve(alert, service, parts);
+      else if (alert.status === 'resolved') await takeEnd(alert, service, parts);
+      else if (!(await isHeld(alert, service, parts))) await openOrCount(alert, service, toldAtMs, parts);
+      else if (!(await parts.alertQueue.isKnown({ ...alert, status: 'resolved' }))) return HELD;
+      return { kind: 'done' };
     },
   };
+}
+
+/** A silence never hides an OOM kill: it opens its thread and is counted, and the root says that nobody is paged. */
+async function isHeld({ kind }: Alert, { name }: Service, { silences }: AlertDeskParts): Promise<boolean> {
+  return kind !== 'oom' && (await silences.find(name)) !== null;
 }
 
 async function openOrCount(alert: Alert, service: Service, toldAtMs: number, parts: AlertDeskParts): Promise<void> {
@@ -82,6 +95,14 @@ async function openOrCount(alert: Alert, service: Service, toldAtMs: number, par
   if (await parts.alertQueue.isKnown(end)) await resolve(end, service, parts);
   const fields = { incidentId: incident.id, service: service.name, alert: alert.name, source: alert.source };
   world.logger.info(fields, joined ? 'an alert joined its incident' : 'an alert opened an incident');
+}
+
+async function takeEnd(alert: Alert, service: Service, parts: AlertDeskParts): Promise<void> {
+  const firing: Alert = { ...alert, status: 'firing' };
+  if (await isHeld(alert, service, parts)) await parts.alertQueue.forgetHeld(firing);
+  // Both may have waited while no bot was there: the end must not be counted before the beginning.
+  if (await parts.alertQueue.isUnderWay(firing)) throw new Error(FIRING_FIRST);
+  await resolve(alert, service, parts);
 }
 
 async function resolve(alert: Alert, service: Service, parts: AlertDeskParts): Promise<void> {

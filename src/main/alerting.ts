@@ -9,6 +9,7 @@ import type { Metrics } from '../adapters/metrics/metrics.ts';
 import { createAlertBook } from '../adapters/redis/alert-book.ts';
 import { createDeployBook } from '../adapters/redis/deploy-book.ts';
 import type { RedisIncidentBook } from '../adapters/redis/incident-book.ts';
+import type { SilenceBook } from '../adapters/redis/silence-book.ts';
 import { admitUnplaced } from '../adapters/redis/unplaced-alerts.ts';
 import type { CommandDesk } from '../adapters/slack/command-desk.ts';
 import type { Outbox } from '../adapters/slack/outbox.ts';
@@ -25,6 +26,7 @@ export type AlertingParts = {
   outbox: Outbox;
   refresh: (incidentId: string) => Promise<void>;
   desk: Pick<CommandDesk, 'defaultSinceSeconds'>;
+  silences: Pick<SilenceBook, 'find'>;
   metrics: Pick<Metrics, 'countAlert'>;
 };
 

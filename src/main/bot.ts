@@ -10,6 +10,7 @@ import { isSiteAlive } from '../adapters/redis/heartbeat.ts';
 import { createIncidentBook, type RedisIncidentBook } from '../adapters/redis/incident-book.ts';
 import { createPagerBook } from '../adapters/redis/pager-book.ts';
 import { createRollbackBook } from '../adapters/redis/rollback-book.ts';
+import { createSilenceBook } from '../adapters/redis/silence-book.ts';
 import { createOutbox } from '../adapters/slack/outbox.ts';
 import { startOutboxWorker } from '../adapters/slack/outbox-worker.ts';
 import { createPeopleByEmail } from '../adapters/slack/people-by-email.ts';
@@ -20,6 +21,7 @@ import { Report } from '../report/report.ts';
 import { renderReportHtml } from '../report/report-html.ts';
 import { pagerPart } from '../report/slack-pager.ts';
 import { rollbackPart } from '../report/slack-rollback.ts';
+import { silencePart } from '../report/slack-silence.ts';
 import type { Ports } from '../triage/ports.ts';
 import { createTurns } from '../triage/turns.ts';
 import { createActionDesk } from './action-desk.ts';
@@ -80,10 +82,12 @@ async function startBot(world: World): Promise<Bot> {
   const audit = createAuditBook(connection, prefix);
   const rollbacks = createRollbackBook(connection, prefix);
   const pagers = createPagerBook(connection, prefix);
+  const silences = createSilenceBook(connection, prefix);
   const rootParts: RootParts = async (incident) => {
     const [rollback, pager] = await Promise.all([rollbacks.find(incident.id), pagers.find(incident.id)]);
+    const silence = silencePart(await silences.find(incident.service));
     const kept = [rollback === null ? [] : [rollbackPart(rollback)], pager === null ? [] : [pagerPart(pager)]];
-    return [...kept.flat(), lookPart(incident)];
+    return [...kept.flat(), silence, lookPart(incident)];
   };
   const outbox = createOutbox({ redis: connection, connection, prefix, web, logger, rootParts });
   closers.add('outbox', outbox.close);
@@ -121,7 +125,7 @@ async function startBot(world: World): Promise<Bot> {
     await consider(incidentId, paging);
     await refreshThread(incidentId, incidents, outbox, { ...runner, rootParts });
   });
-  const paging = openPaging({ world, web, incidents, pagers, rotas, outbox, triageQueue: queue, refresh });
+  const paging = openPaging({ world, web, incidents, pagers, silences, rotas, outbox, triageQueue: queue, refresh });
   const triageWorker = startTriageWorker({
     connection: redis.blocking(),
     prefix,
@@ -135,8 +139,18 @@ async function startBot(world: World): Promise<Bot> {
 
   await queueOrphans(incidents, queue);
   await startPaging(world, paging);
-  const desk = createDesk({ world, incidents, baselines, queue, outbox, rotas });
-  await startWatching({ world, incidents, baselines, snapshots, queue, outbox, desk, metrics: observing.metrics });
+  const desk = createDesk({ world, incidents, baselines, queue, outbox, rotas, audit, silences, observing, refresh });
+  await startWatching({
+    world,
+    incidents,
+    baselines,
+    snapshots,
+    queue,
+    outbox,
+    desk,
+    silences,
+    metrics: observing.metrics,
+  });
   const routes = startAlerting({
     world,
     incidents,
@@ -144,6 +158,7 @@ async function startBot(world: World): Promise<Bot> {
     outbox,
     refresh,
     desk,
+    silences,
     metrics: observing.metrics,
   });
   const pulse = observing.startPulse();

@@ -15,15 +15,18 @@ import { isSiteAlive } from '../adapters/redis/heartbeat.ts';
 import type { RedisIncidentBook } from '../adapters/redis/incident-book.ts';
 import { OUTBOX_QUEUE } from '../adapters/slack/outbox.ts';
 import { readBacklog } from '../adapters/slack/outbox-backlog.ts';
-import type { SlackWeb } from '../adapters/slack/slack-web.ts';
+import type { SlackAnswer, SlackWeb } from '../adapters/slack/slack-web.ts';
 import { CommandError, EXIT_BUG } from '../errors.ts';
 import type { IncidentBook } from '../triage/ports.ts';
+import { formatDuration } from '../units.ts';
 import type { World } from './world.ts';
 
 export type Observing = {
   metrics: Metrics;
   /** Counts its calls. */
   measureSlack: (web: SlackWeb) => SlackWeb;
+  /** How the last calls went, as a clause for people. */
+  slackState: () => string;
   /** Measures the steps that are saved. */
   measureSteps: (incidents: IncidentBook) => IncidentBook;
   /** Counts the triages under way. */
@@ -51,6 +54,7 @@ export function createObserving(world: World, incidents: RedisIncidentBook): Obs
   closers.add('queue depths', depths.close);
   let pulse: Pulse | null = null;
   let underWay = 0;
+  const slack = createSlackState();
   let onStuck: (error: CommandError) => void = () => {};
   const stuck = new Promise<never>((_resolve, reject) => {
     onStuck = reject;
@@ -65,9 +69,11 @@ export function createObserving(world: World, incidents: RedisIncidentBook): Obs
       async call(method, args) {
         const answer = await web.call(method, args);
         metrics.countSlackCall(method, answer.kind);
+        slack.note(method, answer);
         return answer;
       },
     }),
+    slackState: slack.describe,
     measureSteps: (book) => ({
       ...book,
       async saveStep(id, result) {
@@ -117,6 +123,34 @@ export function createObserving(world: World, incidents: RedisIncidentBook): Obs
       return started;
     },
   };
+}
+
+/** What was heard of Slack last. */
+function createSlackState() {
+  let okAtMs: number | null = null;
+  let trouble: string | null = null;
+  return {
+    note(method: string, answer: SlackAnswer): void {
+      if (answer.kind === 'ok') okAtMs = Date.now();
+      trouble = answer.kind === 'ok' ? null : `${method} ${troubleWords(answer)}`;
+    },
+    describe(): string {
+      const last =
+        okAtMs === null ? 'has not answered yet' : `answered ${formatDuration((Date.now() - okAtMs) / 1000)} ago`;
+      return trouble === null ? last : `${last}, since then: ${trouble}`;
+    },
+  };
+}
+
+function troubleWords(answer: Exclude<SlackAnswer, { kind: 'ok' }>): string {
+  switch (answer.kind) {
+    case 'rate-limited':
+      return `must wait ${answer.retryAfterSeconds} s`;
+    case 'refused':
+      return `was refused (${answer.error})`;
+    case 'unanswered':
+      return `had no answer (${answer.why})`;
+  }
 }
 
 type Sources = { incidents: RedisIncidentBook; depths: QueueDepths; sites: readonly string[]; pulse: Pulse | null };

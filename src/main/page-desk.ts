@@ -3,6 +3,7 @@ import type { EscalationQueue } from '../adapters/bullmq/escalation-queue.ts';
 import type { TriageQueue } from '../adapters/bullmq/triage-queue.ts';
 import type { RedisIncidentBook } from '../adapters/redis/incident-book.ts';
 import type { PagerBook } from '../adapters/redis/pager-book.ts';
+import type { SilenceBook } from '../adapters/redis/silence-book.ts';
 import type { DirectMessages } from '../adapters/slack/direct-messages.ts';
 import type { Outbox } from '../adapters/slack/outbox.ts';
 import type { UserGroups } from '../adapters/slack/user-groups.ts';
@@ -21,6 +22,8 @@ export type PagingParts = {
   world: Pick<World, 'config' | 'logger'>;
   incidents: RedisIncidentBook;
   pagers: PagerBook;
+  /** While a service is silenced, nobody is paged for it; who has it already keeps it. */
+  silences: Pick<SilenceBook, 'find'>;
   rotas: Rotas;
   groups: UserGroups;
   outbox: Outbox;
@@ -49,7 +52,8 @@ export async function consider(incidentId: string, parts: PagingParts): Promise<
   if (owned === null) return;
   const { incident, service, team } = owned;
   const nowMs = clockOf(parts);
-  const [report, rota, { hours }] = await Promise.all([
+  const [silence, report, rota, { hours }] = await Promise.all([
+    parts.silences.find(service.name),
     incident.state === 'triaging' ? null : findReport(incidentId, parts),
     rotaOf(team, parts),
     parts.rotas.hoursOf(team),
@@ -58,7 +62,11 @@ export async function consider(incidentId: string, parts: PagingParts): Promise<
   // A triage under way says nothing yet: what was decided stands, unless something is killed.
   if (incident.state === 'triaging' && situation.trouble === 'none') return;
   const known = newPager({ incident: incidentId, service: service.name, team: team.name });
-  const done = await parts.pagers.change(incidentId, (before) => assess(before ?? known, situation, nowMs));
+  const done = await parts.pagers.change(incidentId, (before) => {
+    if (silence === null) return assess(before ?? known, situation, nowMs);
+    const isTaken = before?.state === 'held' || before?.state === 'snoozed';
+    return isTaken ? null : assess(before ?? known, { ...situation, trouble: 'none' }, nowMs);
+  });
   if (done?.pager == null) return;
   if (recheckMs !== null) await planRecheck(incidentId, recheckMs, parts);
   await queueDue(done.pager, parts);

@@ -3,6 +3,7 @@ import type { TriageQueue } from '../adapters/bullmq/triage-queue.ts';
 import { closeWorker } from '../adapters/close-worker.ts';
 import type { RedisIncidentBook } from '../adapters/redis/incident-book.ts';
 import type { PagerBook } from '../adapters/redis/pager-book.ts';
+import type { SilenceBook } from '../adapters/redis/silence-book.ts';
 import { createDirectMessages } from '../adapters/slack/direct-messages.ts';
 import type { Outbox } from '../adapters/slack/outbox.ts';
 import type { SlackWeb } from '../adapters/slack/slack-web.ts';
@@ -17,6 +18,7 @@ export type PagingNeeds = {
   web: SlackWeb;
   incidents: RedisIncidentBook;
   pagers: PagerBook;
+  silences: Pick<SilenceBook, 'find'>;
   rotas: Rotas;
   outbox: Outbox;
   triageQueue: TriageQueue;

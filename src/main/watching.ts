@@ -6,6 +6,7 @@ import { closeWorker } from '../adapters/close-worker.ts';
 import type { Metrics } from '../adapters/metrics/metrics.ts';
 import type { BaselineStore } from '../adapters/redis/baseline-store.ts';
 import type { RedisIncidentBook } from '../adapters/redis/incident-book.ts';
+import type { SilenceBook } from '../adapters/redis/silence-book.ts';
 import { createWatchStateStore } from '../adapters/redis/watch-state-store.ts';
 import type { CommandDesk } from '../adapters/slack/command-desk.ts';
 import type { Outbox } from '../adapters/slack/outbox.ts';
@@ -27,6 +28,7 @@ export type WatchingParts = {
   queue: TriageQueue;
   outbox: Outbox;
   desk: Pick<CommandDesk, 'startTriage' | 'defaultSinceSeconds'>;
+  silences: Pick<SilenceBook, 'find'>;
   metrics?: Pick<Metrics, 'observeWatchLag'>;
 };
 
@@ -47,7 +49,12 @@ export async function startWatching(parts: WatchingParts): Promise<void> {
       const service = config.services.get(name);
       if (service === undefined) return;
       parts.metrics?.observeWatchLag(Math.max(0, (Date.now() - atMs) / 1000));
-      tell(name, await watchService(toTriagedService(service), atMs, ports, signal), parts);
+      try {
+        tell(name, await watchService(toTriagedService(service), atMs, ports, signal), parts);
+      } catch (thrown) {
+        if (!(thrown instanceof Silenced)) throw thrown;
+        logger.info({ service: name, until: thrown.message }, 'memory trouble of a silenced service is not told yet');
+      }
     },
   });
   closers.add('watch worker', () => closeWorker(worker));
@@ -61,6 +68,14 @@ function tell(service: string, watched: Watched, { world: { logger } }: Watching
   const { judged, baseline } = watched;
   logger.debug({ service, signs: judged.signs, why: judged.why }, 'looked at');
   if (baseline !== null) logger.info({ service, release: baseline.release }, 'recorded a healthy baseline');
+}
+
+/** Thrown out of a look: so what was not told is not remembered as told, and is told when the silence ended. */
+class Silenced extends Error {}
+
+async function refuseSilenced(service: string, { silences }: WatchingParts): Promise<void> {
+  const silence = await silences.find(service);
+  if (silence !== null) throw new Silenced(silence.until);
 }
 
 /** What `watchService` needs, from the bot's own parts. */
@@ -101,6 +116,7 @@ async function openIncident(
   parts: WatchingParts,
 ): Promise<void> {
   const { world, desk } = parts;
+  await refuseSilenced(name, parts);
   if (channel === null) {
     world.logger.warn({ service: name, level, why }, 'memory trouble, and no Slack channel to tell it in');
     return;
@@ -125,6 +141,7 @@ async function lookAgain(id: string, { level, why, requestId }: Alarm, parts: Wa
   const { world, incidents, queue, outbox } = parts;
   const known = await incidents.find(id);
   if (known === null) return;
+  await refuseSilenced(known.service, parts);
   await outbox.tellEvent(known, requestId, `🔴 Now ${level}: ${why.replace(/[.\s]+$/, '')}. Looking again.`);
   const incident = await incidents.lookAgain(id);
   if (incident === null) return;

@@ -41,6 +41,12 @@ describe('what people type', () => {
       'silence checkout 2h the nightly batch',
       { kind: 'silence', service: 'checkout', seconds: 7200, reason: 'the nightly batch' },
     ],
+    ['silence list', { kind: 'silence-list' }],
+    ['silence end checkout', { kind: 'silence-end', service: 'checkout' }],
+    [
+      'silence end 2h a service of that name',
+      { kind: 'silence', service: 'end', seconds: 7200, reason: 'a service of that name' },
+    ],
     ['oncall', { kind: 'oncall' }],
   ])('%j', (text, command) => {
     expect(parseCommand(text)).toEqual(command);
@@ -55,6 +61,9 @@ describe('what people type', () => {
     'silence checkout',
     'silence checkout tomorrow',
     'silence checkout 2h',
+    'silence checkout 8d too long',
+    'silence checkout 5s too short',
+    'silence end',
     'checkout --since',
     'checkout --since yesterday',
     'checkout --since 1s',

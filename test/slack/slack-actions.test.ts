@@ -65,6 +65,7 @@ beforeEach(async () => {
       status: async () => ({ kind: 'unknown-service' }),
       baseline: async () => ({ kind: 'unknown-service' }),
       onCall: async () => [],
+      silence: async () => ({ kind: 'unknown-service' }),
       history: async () => ({ kind: 'unknown-service' }),
     },
     actions: desk,

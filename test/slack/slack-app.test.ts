@@ -2,7 +2,7 @@ import { EventEmitter, once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import type { CommandDesk, StartedTriage } from '../../src/adapters/slack/command-desk.ts';
+import type { CommandDesk, SilenceRequest, StartedTriage } from '../../src/adapters/slack/command-desk.ts';
 import { type SlackApp, type SlackAppOptions, startSlackApp } from '../../src/adapters/slack/slack-app.ts';
 import { createSlackWeb } from '../../src/adapters/slack/slack-web.ts';
 import { startWorkspace, type Workspace, type WorkspaceOptions } from '../../src/demo/workspace/workspace.ts';
@@ -32,6 +32,11 @@ class Desk implements CommandDesk {
   });
   baseline = async () => ({ kind: 'unknown-service' as const });
   onCall = async () => [];
+  readonly silenced: SilenceRequest[] = [];
+  silence = async (request: SilenceRequest) => {
+    this.silenced.push(request);
+    return { kind: 'lines' as const, title: 'Silences', lines: ['none'] };
+  };
   history = async () => ({
     outcome: 'error' as const,
     who: 'operator' as const,
@@ -187,7 +192,10 @@ describe('by Socket Mode', () => {
     expect(await say('history checkout')).toBe('🟠 Redis is away. Start it.');
     expect(await say('checkout --frobnicate')).toContain('Try `/memtriage checkout --since 6h --no-snapshot`');
     expect(await say('oncall')).toContain('No team is configured');
-    expect(await say('silence checkout 2h known batch')).toContain('does not know `silence` yet');
+    expect(await say('silence checkout 2h known batch')).toContain('*Silences*');
+    expect(desk.silenced).toEqual([
+      { verb: 'set', service: 'checkout', seconds: 7200, reason: 'known batch', by: 'U0ALICE' },
+    ]);
   });
 
   test('a mention in a thread goes the same way and is answered there, for the asker only', async () => {

@@ -5,13 +5,15 @@ import { createTriageQueue, type TriageQueue } from '../../src/adapters/bullmq/t
 import { createBaselineStore } from '../../src/adapters/redis/baseline-store.ts';
 import { createIncidentBook, type RedisIncidentBook } from '../../src/adapters/redis/incident-book.ts';
 import { watchStateKey } from '../../src/adapters/redis/keys.ts';
+import { createSilenceBook } from '../../src/adapters/redis/silence-book.ts';
 import { createWatchStateStore } from '../../src/adapters/redis/watch-state-store.ts';
+import type { CommandDesk } from '../../src/adapters/slack/command-desk.ts';
 import type { Outbox } from '../../src/adapters/slack/outbox.ts';
 import { DEFAULT_POLICY, type Policy } from '../../src/analysis/policy.ts';
 import type { Service } from '../../src/config/config.ts';
 import { inconclusive, ok } from '../../src/errors.ts';
-import { createDesk } from '../../src/main/desk.ts';
 import { toTriagedService } from '../../src/main/run-triage.ts';
+import { startTriage } from '../../src/main/start-triage.ts';
 import { toWatchPorts } from '../../src/main/watching.ts';
 import type { World } from '../../src/main/world.ts';
 import { memoryAsOf } from '../../src/watch/memory-as-of.ts';
@@ -89,13 +91,21 @@ function replica(channel: string | null = 'C0ONCALL'): WatchPorts {
   } as Outbox;
   const snapshots = { takeSnapshot: async () => await Promise.resolve(inconclusive('operator', 'none here', '')) };
   const baselines = createBaselineStore({ redis, prefix });
-  const nobody = inconclusive('operator', 'no team here', '');
-  const rotas = {
-    rotaOf: async () => await Promise.resolve(nobody),
-    hoursOf: async () => await Promise.reject(nobody),
+  const desk = {
+    startTriage: async (request: Parameters<CommandDesk['startTriage']>[0]) =>
+      await startTriage(request, { world, incidents, queue, outbox }),
+    defaultSinceSeconds: () => 86_400,
   };
-  const desk = createDesk({ world, incidents, baselines, queue, outbox, rotas });
-  const parts = { world, incidents, baselines, snapshots, queue, outbox, desk };
+  const parts = {
+    world,
+    incidents,
+    baselines,
+    snapshots,
+    queue,
+    outbox,
+    desk,
+    silences: createSilenceBook(redis, prefix),
+  };
   return { ...toWatchPorts(parts), now: () => nowSeconds * 1000 };
 }
 
@@ -250,5 +260,20 @@ describe('what is remembered between two looks', () => {
       expect(await states.load('checkout')).toBeNull();
       expect(await states.save('checkout', state(1000), null)).toBe(true);
     }
+  });
+});
+
+describe('while a service is silenced', () => {
+  it('a leak opens nothing and is not forgotten: it opens its thread once the silence ended', async () => {
+    level = leaking;
+    const ports = replica();
+    const silences = createSilenceBook(server.connect(), prefix);
+    const until = new Date(Date.now() + 3_600_000).toISOString();
+    await silences.set({ schema: 1, service: 'checkout', by: 'U0ALICE', reason: 'load test', since: until, until });
+    for (; nowSeconds < START + 5 * MINUTE; nowSeconds += EVERY) await look(ports).catch(() => {});
+    expect(await incidents.recent(10)).toEqual([]);
+    await silences.end('checkout');
+    await lookUntil(7, ports);
+    expect(await incidents.recent(10)).toMatchObject([{ openedBy: 'watch', service: 'checkout' }]);
   });
 });

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { type ConnectionOptions, Queue, UnrecoverableError, Worker } from 'bullmq';
+import { type ConnectionOptions, DelayedError, type Job, Queue, UnrecoverableError, Worker } from 'bullmq';
 import { Alert, alertKey } from '../../alert/alert.ts';
 
 export const ALERT_QUEUE = 'alerts';
@@ -24,6 +24,8 @@ export type AlertQueue = {
   isUnderWay(alert: Alert): Promise<boolean>;
   /** Was it stored within a day, whatever became of it? */
   isKnown(alert: Alert): Promise<boolean>;
+  /** An alert that waits for the end of a silence is over: nobody need hear of it. */
+  forgetHeld(alert: Alert): Promise<void>;
   close(): Promise<void>;
 };
 
@@ -52,6 +54,10 @@ export function createAlertQueue(connection: ConnectionOptions, prefix: string):
       return job?.finishedOn === undefined && job !== undefined;
     },
     isKnown: async (alert) => (await queue.getJob(alertId(alert))) !== undefined,
+    async forgetHeld(alert) {
+      const job = await queue.getJob(alertId(alert));
+      if ((await job?.isDelayed()) === true) await job?.remove();
+    },
     close: () => queue.close(),
   };
 }
@@ -65,13 +71,19 @@ export type AlertWorkerOptions = {
   connection: ConnectionOptions;
   prefix: string;
   /** Safe to run again after a crash. `storedAtMs`: when it came in, epoch milliseconds. */
-  take: (alert: Alert, storedAtMs: number) => Promise<void>;
+  take: (alert: Alert, storedAtMs: number) => Promise<{ kind: 'done' } | { kind: 'held'; ms: number }>;
   onError: (error: Error) => void;
 };
 
 /** Takes stored alerts, those of crashed replicas too. `close()` waits for the ones under way. */
 export function startAlertWorker({ connection, prefix, take, onError }: AlertWorkerOptions): Worker {
-  const worker = new Worker(ALERT_QUEUE, async (job) => await take(readAlert(job.data), job.timestamp), {
+  const process = async (job: Job, token?: string): Promise<void> => {
+    const taken = await take(readAlert(job.data), job.timestamp);
+    if (taken.kind === 'done') return;
+    await job.moveToDelayed(Date.now() + taken.ms, token);
+    throw new DelayedError();
+  };
+  const worker = new Worker(ALERT_QUEUE, process, {
     connection,
     prefix,
     concurrency: CONCURRENCY,

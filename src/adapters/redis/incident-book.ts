@@ -38,8 +38,11 @@ export type RedisIncidentBook = IncidentBook & {
     requestKey?: string,
     first?: { tally: AlertTally; toldAtMs: number } | null,
   ): Promise<{ incident: Incident; joined: boolean }>;
-  /** A reported incident goes back into triage, in the thread that it has; null when it is not reported. */
-  lookAgain(id: string): Promise<Incident | null>;
+  /**
+   * A reported incident goes back into triage, in the thread that it has; null when it is not reported. `request`: what
+   * is asked now; without it, what was asked before.
+   */
+  lookAgain(id: string, request?: TriageRequest): Promise<Incident | null>;
   /** The incident with its present state, or null. */
   find(id: string): Promise<Incident | null>;
   request(id: string): Promise<TriageRequest | null>;
@@ -112,8 +115,9 @@ export function createIncidentBook(redis: Redis, prefix: string, now: () => numb
       const [stored, state, joined] = Opened.parse(await redis.eval(script, keys.length, ...keys, ...args));
       return { incident: Incident.parse({ ...parseObject(stored), state }), joined: joined === 1 };
     },
-    async lookAgain(id) {
-      const stored = await redis.eval(LOOK_AGAIN, 2, keyOf(id), `${keyOf(id)}:steps`, KEEP_SECONDS);
+    async lookAgain(id, request) {
+      const asked = request === undefined ? '' : JSON.stringify(Request.parse(request));
+      const stored = await redis.eval(LOOK_AGAIN, 2, keyOf(id), `${keyOf(id)}:steps`, KEEP_SECONDS, asked);
       return typeof stored === 'string' ? Incident.parse({ ...parseObject(stored), state: 'triaging' }) : null;
     },
     async savedSteps(id) {

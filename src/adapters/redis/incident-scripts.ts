@@ -38,7 +38,7 @@ return {incident, 'triaging', 0}
 
 /**
  * Takes a reported incident back into triage, its steps to be done anew; any other state is left alone.
- * KEYS: incident, its steps. ARGV: keep seconds. Returns the incident, or false.
+ * KEYS: incident, its steps. ARGV: keep seconds, request (empty: as before). Returns the incident, or false.
  */
 export const LOOK_AGAIN = `
 local found = redis.call('HMGET', KEYS[1], 'incident', 'state')
@@ -46,6 +46,7 @@ if not found[1] or found[2] ~= 'reported' then return false end
 local incident = cjson.decode(found[1])
 incident.round = (incident.round or 1) + 1
 redis.call('HSET', KEYS[1], 'incident', cjson.encode(incident), 'state', 'triaging')
+if ARGV[2] ~= '' then redis.call('HSET', KEYS[1], 'request', ARGV[2]) end
 redis.call('DEL', KEYS[2])
 redis.call('EXPIRE', KEYS[1], ARGV[1])
 return redis.call('HGET', KEYS[1], 'incident')

@@ -72,3 +72,8 @@ export function rollbackActKey(prefix: string, hash: string): string {
 export function rollbackHolderKey(prefix: string, service: string): string {
   return `${prefix}:rollback-holder:${encodeURIComponent(service)}`;
 }
+
+/** String that expires: the silence of the service, as JSON. */
+export function silenceKey(prefix: string, service: string): string {
+  return `${prefix}:silence:${encodeURIComponent(service)}`;
+}

@@ -50,8 +50,20 @@ async function answer(command: SlackCommand, asked: Asked, desk: CommandDesk, me
       return answerLines(await desk.history(command.service), command.service, desk);
     case 'oncall':
       return cutLines(onCallLines(await desk.onCall()));
-    case 'silence':
-      return `This version does not know ${code(command.kind)} yet; nothing was changed. ${code('/memtriage help')} lists what it knows.`;
+    case 'silence': {
+      const { service, seconds, reason } = command;
+      return answerLines(
+        await desk.silence({ verb: 'set', service, seconds, reason, by: asked.userId }),
+        service,
+        desk,
+      );
+    }
+    case 'silence-end': {
+      const { service } = command;
+      return answerLines(await desk.silence({ verb: 'end', service, by: asked.userId }), service, desk);
+    }
+    case 'silence-list':
+      return answerLines(await desk.silence({ verb: 'list' }), '', desk);
     case 'misread':
       return `I did not understand that: ${escapeMrkdwn(command.why)}. Try ${code(`/memtriage ${command.tryThis}`)}.`;
   }
@@ -86,6 +98,12 @@ function describeStart(started: StartedTriage, service: string, asked: Asked, de
       const thread = permalink === null ? where : `: ${link(permalink, 'open the thread')}`;
       return `Already running: ${escapeMrkdwn(incident.id, 20)} for *${escapeMrkdwn(service, 80)}*, started by ${mention(startedBy)}${thread}. Nothing new was started.`;
     }
+    case 'looks-again': {
+      const { incident, permalink } = started;
+      const where = incident.channelId === null ? '' : ` in <#${incident.channelId}>`;
+      const thread = permalink === null ? where : `: ${link(permalink, 'open the thread')}`;
+      return `⏳ ${escapeMrkdwn(incident.id, 20)} of *${escapeMrkdwn(service, 80)}* is open already; I look again in its thread${thread}.`;
+    }
     case 'unknown-service':
       return unknownService(service, desk);
     case 'not-stored':
@@ -116,7 +134,7 @@ function unknownService(service: string, desk: CommandDesk): string {
 }
 
 function whatHappened({ kind }: SlackCommand): string {
-  const unsure = kind === 'triage' || kind === 'baseline';
+  const unsure = kind === 'triage' || kind === 'baseline' || kind === 'silence' || kind === 'silence-end';
   return unsure
     ? `It may or may not have been taken; ${code('/memtriage status')} tells, or ask again in a minute: asking twice is safe.`
     : 'Ask again in a minute.';
@@ -146,8 +164,9 @@ const HELP = [
   '*Why does a Python service hold so much memory, and should it be rolled back?*',
   '`/memtriage checkout` triages the service `checkout`; the answer comes as a thread',
   '`/memtriage checkout --since 6h --no-snapshot` looks back 6 h and leaves the process alone',
-  '`/memtriage list` all services · `/memtriage status` open cases · `/memtriage status M-12` one case',
+  '`/memtriage list` all services · `/memtriage status` open cases and health · `/memtriage status M-12` one case',
   '`/memtriage baseline show|set|revert checkout` the last healthy memory',
+  '`/memtriage silence checkout 2h known batch run` fewer messages for a while · `silence list` · `silence end checkout`',
   '`/memtriage history checkout` earlier cases · `/memtriage oncall` who is on call now and next, and gaps',
   'In a thread, where slash commands do not work, mention the bot with the same words.',
 ].join('\n');

@@ -7,8 +7,15 @@ export type StartedTriage =
   | { kind: 'started'; incident: Incident }
   | { kind: 'running'; incident: Incident; channelId: string | null; startedBy: string; permalink: string | null }
   | { kind: 'unknown-service' }
+  /** It is open and reported: it is looked at again in the thread that it has. */
+  | { kind: 'looks-again'; incident: Incident; permalink: string | null }
   /** Nothing was started and nothing is stored. */
   | { kind: 'not-stored'; why: string; tryThis: string };
+
+export type SilenceRequest =
+  | { verb: 'set'; service: string; seconds: number; reason: string; by: string }
+  | { verb: 'end'; service: string; by: string }
+  | { verb: 'list' };
 
 export type ServiceLine = {
   service: string;
@@ -55,6 +62,7 @@ export interface CommandDesk {
   listServices(): Promise<readonly ServiceLine[]>;
   status(incidentId: string | null): Promise<DeskAnswer>;
   baseline(verb: 'show' | 'set' | 'revert', service: string, by: string): Promise<DeskAnswer>;
+  silence(request: SilenceRequest): Promise<DeskAnswer>;
   history(service: string): Promise<DeskAnswer>;
   onCall(): Promise<readonly OnCallView[]>;
 }

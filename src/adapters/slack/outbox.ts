@@ -45,6 +45,8 @@ export interface Outbox extends IncidentThread {
    * once it exists, what was not begun before is never posted.
    */
   post(key: string, channelId: string, message: SlackMessage, unless?: string): Promise<void>;
+  /** Is there a thread that is wanted or stands, and was not quiet for too long? */
+  hasThread(incidentId: string): Promise<boolean>;
   /** Where the incident's thread stands in Slack; null while its root is not there yet. */
   findThread(incidentId: string): Promise<{ channelId: string; rootTs: string } | null>;
   /** Address of the thread's root for people, or null when there is none or Slack does not answer. */
@@ -76,6 +78,7 @@ export function createOutbox(options: OutboxOptions): Outbox {
   };
   return {
     findThread,
+    hasThread: async (incidentId) => (await store.load(incidentId)) !== null,
     showProgress: async (incident, progress) => {
       try {
         await want(incident, progressThread({ incident, parts: await rootParts(incident) }, progress));

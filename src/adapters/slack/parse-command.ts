@@ -1,4 +1,5 @@
 /** The text after `/memtriage`, or after a mention of the bot, as what the person wants. Pure; never throws. */
+import { MAX_SILENCE_SECONDS } from '../../incident/silence.ts';
 import { parseDuration } from '../../units.ts';
 
 export type SlackCommand =
@@ -8,6 +9,8 @@ export type SlackCommand =
   | { kind: 'status'; incident: string | null }
   | { kind: 'baseline'; verb: 'show' | 'set' | 'revert'; service: string }
   | { kind: 'silence'; service: string; seconds: number; reason: string }
+  | { kind: 'silence-list' }
+  | { kind: 'silence-end'; service: string }
   | { kind: 'history'; service: string }
   | { kind: 'oncall' }
   /** `tryThis`: a command that would have been understood. Plain text. */
@@ -98,8 +101,16 @@ function parseBaseline([verb, service]: readonly string[]): SlackCommand {
 function parseSilence([service, duration, ...reason]: readonly string[]): SlackCommand {
   const example = `silence ${service ?? 'checkout'} 2h known batch run`;
   if (service === undefined) return misread('a service is missing', example);
+  // With more words after them, they are names of services.
+  if (service.toLowerCase() === 'list' && duration === undefined) return { kind: 'silence-list' };
+  if (service.toLowerCase() === 'end' && duration !== undefined && reason.length === 0) {
+    return { kind: 'silence-end', service: duration };
+  }
   const seconds = parseDuration(duration ?? '');
   if (seconds === null || seconds <= 0) return misread('a duration such as 2h is missing', example);
+  if (seconds < MIN_SINCE_SECONDS || seconds > MAX_SILENCE_SECONDS) {
+    return misread('a silence lasts between 1m and 7d', example);
+  }
   if (reason.length === 0) return misread('a reason is missing', example);
   return { kind: 'silence', service, seconds, reason: reason.join(' ') };
 }

@@ -1,0 +1,75 @@
+/** How a triage begins for whoever asks: a person, or the watch. */
+import { createHash } from 'node:crypto';
+import type { TriageQueue } from '../adapters/bullmq/triage-queue.ts';
+import type { RedisIncidentBook } from '../adapters/redis/incident-book.ts';
+import type { StartedTriage } from '../adapters/slack/command-desk.ts';
+import type { Outbox } from '../adapters/slack/outbox.ts';
+import { messageOf } from '../errors.ts';
+import type { TriageRequest } from '../incident/incident.ts';
+import type { World } from './world.ts';
+
+/** Without `--since`: a day shows the daily cycle, and what came before the deploy of the morning. */
+export const DEFAULT_SINCE_SECONDS = 86_400;
+
+export type StartParts = {
+  world: Pick<World, 'config' | 'logger'>;
+  incidents: RedisIncidentBook;
+  queue: TriageQueue;
+  outbox: Pick<Outbox, 'permalink' | 'hasThread' | 'tellEvent'>;
+};
+
+/**
+ * Opens the incident and queues its triage; resolves when Redis has both. Safe to repeat: an incident whose bot died
+ * between the two is queued by whoever asks next, and by the next start of a bot.
+ */
+export async function startTriage(
+  request: TriageRequest & { requestId: string },
+  { world, incidents, queue, outbox }: StartParts,
+): Promise<StartedTriage> {
+  const service = world.config.services.get(request.service);
+  if (service === undefined) return { kind: 'unknown-service' };
+  try {
+    const again = await lookAgain(request, { incidents, queue, outbox });
+    if (again !== null) return again;
+    const { incident, joined } = await incidents.openOrJoin(request, service.site, requestKey(request.requestId));
+    await queue.add(incident.id, incident.round);
+    if (!joined) return { kind: 'started', incident };
+    const { channelId, openedBy } = incident;
+    return {
+      kind: 'running',
+      incident,
+      channelId,
+      startedBy: openedBy,
+      permalink: await outbox.permalink(incident.id),
+    };
+  } catch (thrown) {
+    world.logger.error({ err: thrown, service: request.service }, 'a triage could not be stored');
+    return {
+      kind: 'not-stored',
+      why: `I can't queue work right now, Redis does not answer (${messageOf(thrown)})`,
+      tryThis: 'Ask again in a minute, or run `memtriage triage` on the host of the service',
+    };
+  }
+}
+
+/**
+ * Asked about what is open and reported: the case goes on in its thread, where a second root would close it unseen.
+ * Null: there is none, or nobody asked, or its thread is long gone.
+ */
+async function lookAgain(
+  request: TriageRequest & { requestId: string },
+  { incidents, queue, outbox }: Pick<StartParts, 'incidents' | 'queue' | 'outbox'>,
+): Promise<StartedTriage | null> {
+  if (request.symptom !== 'asked') return null;
+  const open = await incidents.openOf(request.service);
+  if (open?.state !== 'reported' || open.channelId === null || !(await outbox.hasThread(open.id))) return null;
+  const incident = await incidents.lookAgain(open.id, request);
+  if (incident === null) return null;
+  await queue.add(incident.id, incident.round);
+  await outbox.tellEvent(incident, `look-${incident.round ?? 1}`, '⏳ Looking again (asked by a command).');
+  return { kind: 'looks-again', incident, permalink: await outbox.permalink(incident.id) };
+}
+
+function requestKey(requestId: string): string {
+  return createHash('sha256').update(requestId).digest('hex').slice(0, 32);
+}

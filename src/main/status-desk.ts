@@ -1,0 +1,117 @@
+/** `/memtriage status`: the cases that are open, how the bot itself does, and the story of one case. */
+import type { AuditBook } from '../adapters/redis/audit-book.ts';
+import type { RedisIncidentBook } from '../adapters/redis/incident-book.ts';
+import type { SilenceBook } from '../adapters/redis/silence-book.ts';
+import type { DeskAnswer } from '../adapters/slack/command-desk.ts';
+import type { Outbox } from '../adapters/slack/outbox.ts';
+import { failed, messageOf } from '../errors.ts';
+import type { AuditEntry } from '../incident/audit.ts';
+import type { Incident } from '../incident/incident.ts';
+import type { StepResult } from '../incident/step-result.ts';
+import { tellEntry } from '../incident/tell-entry.ts';
+import { formatDuration } from '../units.ts';
+import type { Observing } from './observing.ts';
+import { silenceLine } from './silence-desk.ts';
+import type { World } from './world.ts';
+
+export type StatusDeskParts = {
+  world: Pick<World, 'config' | 'redis'>;
+  incidents: RedisIncidentBook;
+  audit: Pick<AuditBook, 'list'>;
+  silences: SilenceBook;
+  outbox: Pick<Outbox, 'permalink'>;
+  observing: Pick<Observing, 'readings' | 'slackState'>;
+};
+
+/** What fits on a phone; the answer is cut at 40 lines anyway. */
+const SHOWN_INCIDENTS = 15;
+const SHOWN_EVENTS = 25;
+/** How far back open incidents are looked for among those of all services. */
+const SEARCHED_INCIDENTS = 500;
+
+export async function overview(parts: StatusDeskParts): Promise<DeskAnswer> {
+  const { world, incidents, silences } = parts;
+  const [recent, silenced, health] = await Promise.all([
+    incidents.recent(SEARCHED_INCIDENTS),
+    silences.list([...world.config.services.keys()]),
+    healthLines(parts),
+  ]);
+  const open = recent.filter(({ state }) => state !== 'closed');
+  const more = open.length > SHOWN_INCIDENTS ? [`… and ${open.length - SHOWN_INCIDENTS} more`] : [];
+  const cases = open.length === 0 ? ['none'] : [...open.slice(0, SHOWN_INCIDENTS).map(incidentLine), ...more];
+  const quiet = silenced.slice(0, SHOWN_INCIDENTS).map((silence) => `silenced: ${silenceLine(silence)}`);
+  return { kind: 'lines', title: 'Open incidents', lines: [...cases, ...quiet, ...health] };
+}
+
+async function healthLines({ world, observing }: StatusDeskParts): Promise<string[]> {
+  const { redisPingSeconds, queues, outbox, sites } = await observing.readings();
+  const redis = `Redis: ${world.redis.describe()}`;
+  if (redisPingSeconds === null) return [`${redis} does not answer`];
+  const waiting = queues.flatMap(({ queue, oldestSeconds }) =>
+    oldestSeconds === null ? [] : [`${queue} (oldest ${formatDuration(oldestSeconds)})`],
+  );
+  const late =
+    outbox === null || outbox.threads === 0
+      ? 'nothing waits for it'
+      : `${outbox.threads} threads wait for it, the oldest for ${formatDuration(outbox.oldestSeconds ?? 0)}`;
+  return [
+    `${redis}, answers in ${formatDuration(redisPingSeconds)}`,
+    waiting.length === 0 ? 'Queues: nothing waits' : `Queues: work waits in ${waiting.join(', ')}`,
+    `Slack: ${observing.slackState()}; ${late}`,
+    ...sites.map(({ site, isAlive, processes, lagSeconds }) => {
+      if (!isAlive) return `Collector ${site}: none is alive; nothing can be looked into there`;
+      const told = lagSeconds === null ? 'no samples told yet' : `samples ${formatDuration(lagSeconds)} old`;
+      return `Collector ${site}: ${processes} processes, ${told}`;
+    }),
+  ];
+}
+
+/** One case: what happened, in order, and the steps of its newest triage. */
+export async function incidentStatus(id: string, parts: StatusDeskParts): Promise<DeskAnswer> {
+  const incident = await parts.incidents.find(id);
+  if (incident === null) return failed('user', `there is no incident ${id}`, 'See /memtriage status');
+  const [steps, trail, silence, place] = await Promise.all([
+    parts.incidents.savedSteps(id),
+    parts.audit.list(id),
+    parts.silences.find(incident.service),
+    parts.outbox.permalink(id).catch(messageOf),
+  ]);
+  return {
+    kind: 'lines',
+    title: incidentLine(incident),
+    lines: [
+      ...(place === null ? [] : [`Thread: ${place}`]),
+      ...(silence === null ? [] : [`silenced: ${silenceLine(silence)}`]),
+      ...timelineOf(incident, trail),
+      ...inOrder(steps).map(({ step, outcome, note }) => `${step}: ${outcome}; ${note}`),
+    ],
+  };
+}
+
+const STEP_ORDER = ['capture', 'compare', 'snapshot', 'evaluate'];
+
+/** Redis keeps no order. A team's own checks come last. */
+function inOrder(steps: readonly StepResult[]): StepResult[] {
+  const place = ({ kind }: StepResult): number =>
+    (STEP_ORDER.indexOf(kind) + STEP_ORDER.length + 1) % (STEP_ORDER.length + 1);
+  return steps.toSorted((a, b) => place(a) - place(b));
+}
+
+/** Everything that was told of it, oldest first; the newest are shown. */
+function timelineOf(incident: Incident, trail: readonly AuditEntry[]): string[] {
+  const events = [
+    { at: incident.openedAt, line: `opened by ${incident.openedBy}` },
+    ...(incident.alerts?.timeline ?? []).map((entry) => ({ at: entry.at, line: tellEntry(entry) })),
+    ...trail.map(({ at, who, what, why }) => ({ at, line: `${what} by ${who}: ${why}` })),
+  ].toSorted((a, b) => Date.parse(a.at) - Date.parse(b.at));
+  const left = events.length - SHOWN_EVENTS;
+  const earlier = left > 0 ? [`… ${left} earlier`] : [];
+  return [...earlier, ...events.slice(-SHOWN_EVENTS).map(({ at, line }) => `${at} ${line}`)];
+}
+
+/** Plain text. */
+export function incidentLine({ id, service, state, openedAt, openedBy, alerts, round = 1 }: Incident): string {
+  const kills = alerts?.kills == null ? '' : `, OOM kill ×${alerts.kills.count}`;
+  const again = round === 1 ? '' : `, looked at ${round} times`;
+  return `${id} ${service}: ${state}, opened ${openedAt} by ${openedBy}${kills}${again}`;
+}
