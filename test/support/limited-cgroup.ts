@@ -1,5 +1,5 @@
 import { mkdirSync, rmdirSync, writeFileSync } from 'node:fs';
-import { vi } from 'vitest';
+import { setTimeout as wait } from 'node:timers/promises';
 import { type MemoryCgroup, readMemoryCgroup, readMemoryLimit } from '../../src/adapters/procfs/cgroup.ts';
 
 /** A cgroup of our own below the one we run in, with a limit of memory; null where we may not make one. */
@@ -21,7 +21,14 @@ export function setLimit({ version, path }: MemoryCgroup, limitBytes: number): v
   writeFileSync(`${path}/${version === 1 ? 'memory.limit_in_bytes' : 'memory.max'}`, String(limitBytes));
 }
 
+/** The kernel lets go of a cgroup some moments after its last process. */
 export async function removeCgroup(path: string): Promise<void> {
-  // The kernel lets go of a cgroup some moments after its last process.
-  await vi.waitFor(() => rmdirSync(path), { timeout: 10_000 });
+  for (let attempt = 0; ; attempt += 1) {
+    try {
+      return rmdirSync(path);
+    } catch (error) {
+      if (attempt >= 100) throw error;
+      await wait(100);
+    }
+  }
 }
