@@ -38,6 +38,8 @@ export type Service = {
   rollback: Rollback;
   /** Name of the runbook to use whatever the symptom; null: chosen by symptom. */
   runbook: string | null;
+  /** 0: what must never go wrong; its rollback needs two persons. */
+  tier: number | null;
   snapshot: SnapshotSettings;
 };
 
@@ -66,9 +68,18 @@ export type Rollback = {
   mode: 'recommend' | 'approve' | 'auto';
   via: RollbackVia | null;
   cooldownSeconds: number;
+  /** How long the release to go back to must have run without trouble. */
+  healthyForSeconds: number;
+  /** Nothing is rolled back while one of them is open. */
+  freeze: readonly FreezeWindow[];
   /** Watched for this long afterwards. */
   verifyForSeconds: number;
 };
+
+/** Days with both ends, or minutes of the week since Monday 00:00; in the team's zone. `written`: as people know it. */
+export type FreezeWindow =
+  | { kind: 'days'; from: string; to: string; written: string }
+  | { kind: 'weekly'; fromMinute: number; toMinute: number; written: string };
 
 export type RollbackVia =
   | { kind: 'webhook'; url: string }

@@ -18,6 +18,8 @@ const SAMPLE_EVERY_SECONDS = 15;
 const KEEP_SECONDS = 7 * 86_400;
 const COOLDOWN_SECONDS = 3600;
 const VERIFY_SECONDS = 1800;
+/** A day shows the daily cycle of a release once. */
+const HEALTHY_SECONDS = 86_400;
 const SNAPSHOT: SnapshotSettings = { windowSeconds: 10, attach: false, fork: false };
 /** The usual office week, where a team does not say. */
 const OFFICE_HOURS = { weekdays: [1, 2, 3, 4, 5], fromMinute: 9 * 60, toMinute: 18 * 60 };
@@ -94,6 +96,7 @@ function toService(name: string, service: ServiceSection, defaults: Defaults): S
     team: service.team ?? null,
     rollback: toRollback(service.rollback),
     runbook: service.runbook ?? null,
+    tier: service.tier ?? null,
     snapshot: mergeSnapshot(defaults.snapshot, service.snapshot),
   };
 }
@@ -132,6 +135,8 @@ function toRollback(section: ServiceSection['rollback']): Rollback {
     mode: section?.mode ?? 'recommend',
     via: section?.via === undefined ? null : toVia(section.via),
     cooldownSeconds: section?.cooldown ?? COOLDOWN_SECONDS,
+    healthyForSeconds: section?.healthyFor ?? HEALTHY_SECONDS,
+    freeze: section?.freeze ?? [],
     verifyForSeconds: section?.verifyFor ?? VERIFY_SECONDS,
   };
 }

@@ -8,6 +8,7 @@ import {
   DurationOrZero,
   duration,
   Flag,
+  Freeze,
   Hours,
   HttpUrl,
   Name,
@@ -108,8 +109,11 @@ const ServiceSection = section({
     via: ViaSection.optional(),
     cooldown: DurationOrZero.optional(),
     verifyFor: Duration.optional(),
+    healthyFor: DurationOrZero.optional(),
+    freeze: listOf(Freeze, 'a list of windows such as [Fri 16:00-Mon 08:00, 2026-12-20/2027-01-02]').optional(),
   }).optional(),
   runbook: Name.optional(),
+  tier: z.int({ error: 'a whole number; 0 for what must never go wrong' }).min(0, 'at least 0').optional(),
   snapshot: SnapshotSection.optional(),
 });
 export type ServiceSection = z.infer<typeof ServiceSection>;

@@ -90,6 +90,25 @@ export const Hours = written('hours such as Mon-Fri 09:00-18:00', (text) => {
   return rest.length > 0 || more.length > 0 || from >= to ? null : { weekdays, fromMinute: from, toMinute: to };
 });
 
+/** `Fri 16:00-Mon 08:00` every week, or `2026-12-20/2027-01-02` with both days. */
+export const Freeze = written('a window such as Fri 16:00-Mon 08:00 or 2026-12-20/2027-01-02', (text) => {
+  const [from, to, ...rest] = text.split('/');
+  if (to !== undefined) {
+    const days = [from, to].map((day) => Day.safeParse(day).data);
+    const [first, last] = days;
+    if (first === undefined || last === undefined || rest.length > 0 || first > last) return null;
+    return { kind: 'days' as const, from: first, to: last, written: text };
+  }
+  const [fromMinute, toMinute, ...more] = text.split('-').map((moment) => minuteOfWeek(moment));
+  if (fromMinute == null || toMinute == null || more.length > 0 || fromMinute === toMinute) return null;
+  return { kind: 'weekly' as const, fromMinute, toMinute, written: text };
+});
+
+function minuteOfWeek(text: string): number | null {
+  const moment = WeeklyMoment.safeParse(text).data;
+  return moment === undefined ? null : (moment.weekday - 1) * 1440 + moment.minute;
+}
+
 function weekdaysOf(text: string): number[] | null {
   const found = new Set<number>();
   for (const part of text.split(',')) {

@@ -59,6 +59,15 @@ export const Rollback = z.object({
   reportedAt: z.string(),
   before: Memory,
   guards: z.array(Guard),
+  /** Tier 0: whoever approves types the service's name. */
+  isTierZero: z.boolean(),
+  /** What an approver said of migrations between the two releases, which nothing recorded tells of. */
+  migrationWord: z.object({ by: z.string(), at: z.string() }).nullable(),
+  /** Seconds to the limit at the fast end of the interval, and what a rollback is expected to take; null: not known. */
+  secondsToLimit: z.number().nullable(),
+  secondsToRollBack: z.number().nullable(),
+  /** Why it ended without a decision; null: it did not, or its time was over. */
+  withdrawn: z.string().nullable(),
   declined: z.object({ by: z.string(), at: z.string(), reason: DeclineReason, note: z.string() }).nullable(),
   act: z
     .object({

@@ -6,7 +6,7 @@ import { serviceName } from './slack-root.ts';
 
 const GUARD_SIGNS = { green: '✅', amber: '⚠️', red: '⛔' } as const;
 const GUARD_WORDS = { green: 'holds', amber: 'not sure', red: 'blocks' } as const;
-const DECLINE_WORDS = {
+export const DECLINE_WORDS = {
   'false-alarm': 'false alarm',
   'known-batch': 'a known batch',
   'fix-forward': 'it is fixed forward',
@@ -69,6 +69,9 @@ function linesOf(rollback: Rollback): string[] {
         `⚪ Rollback declined by ${mention(declined.by)} at ${localTime(declined.at)}: ${DECLINE_WORDS[declined.reason]}${declined.note === '' ? '' : `, ${escapeMrkdwn(declined.note)}`}`,
       ];
     case 'expired':
+      if (rollback.withdrawn !== null) {
+        return [`⚪ The rollback is not proposed any more: ${escapeMrkdwn(rollback.withdrawn)}`];
+      }
       return [
         `⚪ The rollback was not decided until ${localTime(rollback.expiresAt)}, so nothing was done. *Next:* ${approvers.map(approverName).join(', ')} look again for fresh figures`,
       ];
@@ -92,7 +95,7 @@ function guardLine(guards: readonly Guard[]): string {
 }
 
 /** `⛔ freeze window blocks: until Mon 09:00`. Escaped. */
-function describeGuard({ name, state, evidence }: Guard): string {
+export function describeGuard({ name, state, evidence }: Guard): string {
   return `${GUARD_SIGNS[state]} ${escapeMrkdwn(name, 60)} ${GUARD_WORDS[state]}: ${escapeMrkdwn(evidence)}`;
 }
 
@@ -101,7 +104,7 @@ function nextApprovers({ approvers }: Rollback): string {
 }
 
 /** A user or a user group as Slack shows it. */
-function approverName(id: string): string {
+export function approverName(id: string): string {
   return /^S[A-Z0-9]{2,20}$/.test(id) ? `<!subteam^${id}>` : mention(id);
 }
 

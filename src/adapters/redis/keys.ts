@@ -48,6 +48,11 @@ export function deploysKey(prefix: string, service: string): string {
   return `${prefix}:deploys:${encodeURIComponent(service)}`;
 }
 
+/** Set: incidents whose rollback is not at its end. */
+export function openRollbacksKey(prefix: string): string {
+  return `${prefix}:rollbacks-open`;
+}
+
 /** List: rollbacks of the service that were carried out or tried, as JSON, newest first. */
 export function rollbacksKey(prefix: string, service: string): string {
   return `${prefix}:rollbacks:${encodeURIComponent(service)}`;

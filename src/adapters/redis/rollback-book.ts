@@ -4,7 +4,7 @@ import { Rollback } from '../../incident/rollback.ts';
 import { auditKey } from './audit-book.ts';
 import { incidentKey, KEEP_SECONDS } from './incident-book.ts';
 import { parseJson } from './instance-store.ts';
-import { rollbacksKey } from './keys.ts';
+import { openRollbacksKey, rollbacksKey } from './keys.ts';
 
 /** Ended rollbacks of a service that are kept: for its history, its cooldown, and how long one takes. */
 const KEPT_ENDED = 100;
@@ -22,13 +22,16 @@ export interface RollbackBook {
    * was faster. The version is raised here. Null: nothing is written. Resolves with the record as it then is.
    */
   change(incidentId: string, decide: (before: Rollback | null) => RollbackChange | null): Promise<Rollback | null>;
+  /** Incidents whose rollback is proposed, approved, being carried out or watched. */
+  open(): Promise<string[]>;
   /** Rollbacks of the service that were carried out or tried, newest first. */
   carriedOut(service: string): Promise<Rollback[]>;
 }
 
 /**
- * Writes unless the version moved since it was read. KEYS: incident, trail, carried out. ARGV: version before (0: none),
- * version, record, keep seconds, lines of the trail as a list, is carried out (1 or 0), kept. Returns 1 when written.
+ * Writes unless the version moved since it was read. KEYS: incident, trail, carried out, open ones. ARGV: version before (0: none),
+ * version, record, keep seconds, lines of the trail as a list, is carried out (1 or 0), kept, id of the incident, is open
+ * (1 or 0). Returns 1 when written.
  */
 const CHANGE = `
 if (redis.call('HGET', KEYS[1], 'rollbackVersion') or '0') ~= ARGV[1] then return 0 end
@@ -42,6 +45,7 @@ if ARGV[6] == '1' then
   redis.call('LTRIM', KEYS[3], 0, ARGV[7] - 1)
   redis.call('EXPIRE', KEYS[3], ARGV[4])
 end
+redis.call(ARGV[9] == '1' and 'SADD' or 'SREM', KEYS[4], ARGV[8])
 return 1
 `;
 
@@ -63,21 +67,36 @@ export function createRollbackBook(redis: Redis, prefix: string): RollbackBook {
         const version = known + 1;
         const after: Rollback = { ...change.after, version };
         const keys = [key, auditKey(prefix, incidentId), rollbacksKey(prefix, after.service)];
+        const all = [...keys, openRollbacksKey(prefix)];
         const lines = JSON.stringify(change.audit.map((entry) => JSON.stringify(entry)));
         const ended = hasEnded(after) && !(before !== null && hasEnded(before)) ? 1 : 0;
-        const args = [known, version, JSON.stringify(after), KEEP_SECONDS, lines, ended, KEPT_ENDED];
-        const written = await redis.eval(CHANGE, keys.length, ...keys, ...args);
+        const isOpen = OPEN.has(after.state) ? 1 : 0;
+        const args = [
+          known,
+          version,
+          JSON.stringify(after),
+          KEEP_SECONDS,
+          lines,
+          ended,
+          KEPT_ENDED,
+          incidentId,
+          isOpen,
+        ];
+        const written = await redis.eval(CHANGE, all.length, ...all, ...args);
         if (written === 1) return after;
         if (written === -1) throw new Error(`the incident ${incidentId} is gone from Redis`);
       }
       throw new Error(`the rollback of ${incidentId} changes too fast`);
     },
+    open: async () => await redis.smembers(openRollbacksKey(prefix)),
     async carriedOut(service) {
       const stored = await redis.lrange(rollbacksKey(prefix, service), 0, KEPT_ENDED - 1);
       return stored.flatMap((text) => parseJson(Rollback, text));
     },
   };
 }
+
+const OPEN: ReadonlySet<Rollback['state']> = new Set(['proposed', 'approved', 'acting', 'verifying']);
 
 function hasEnded({ state, act }: Rollback): boolean {
   return act !== null && (state === 'recovered' || state === 'not-recovered' || state === 'failed');

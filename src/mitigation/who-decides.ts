@@ -1,0 +1,49 @@
+/** Whether people are asked, how many of them, and whether one of them may decide. Pure but for the look-up of groups. */
+import { type Outcome, ok } from '../errors.ts';
+import type { Guard } from '../incident/rollback.ts';
+
+export type Decider = {
+  mode: 'recommend' | 'approve' | 'auto';
+  tier: number | null;
+  twoPerson: 'never' | 'offHours' | 'always';
+  /** Null: not known, as without a team. */
+  isOffHours: boolean | null;
+};
+
+/** Two where the tier or the team wants it; hours that are not known count as off-hours. */
+export function approvalsNeeded({ tier, twoPerson, isOffHours }: Decider): 1 | 2 {
+  if (tier === 0 || twoPerson === 'always') return 2;
+  return twoPerson === 'offHours' && isOffHours !== false ? 2 : 1;
+}
+
+/** By itself only where the configuration says so, nobody is at work, every guard is green and one person would do. */
+export function mayActAlone(decider: Decider, guards: readonly Guard[]): boolean {
+  const { mode, tier, isOffHours } = decider;
+  const isGreen = guards.length > 0 && guards.every(({ state }) => state === 'green');
+  return mode === 'auto' && isOffHours === true && tier !== 0 && isGreen;
+}
+
+/** The members of a Slack user group. */
+export type UserGroups = { membersOf(groupId: string): Promise<Outcome<readonly string[]>> };
+
+/**
+ * May this user approve, by the configured users and user groups? A group that can't be looked up is a Failure, and then
+ * nobody may: who left the group must not decide because Slack is slow.
+ */
+export async function mayDecide(
+  userId: string,
+  approvers: readonly string[],
+  groups: UserGroups,
+): Promise<Outcome<boolean>> {
+  const lookedUp = await Promise.all(approvers.filter(isGroup).map(async (id) => await groups.membersOf(id)));
+  const members: string[] = [];
+  for (const answer of lookedUp) {
+    if (answer.outcome !== 'ok') return answer;
+    members.push(...answer.value);
+  }
+  return ok(approvers.includes(userId) || members.includes(userId));
+}
+
+function isGroup(id: string): boolean {
+  return id.startsWith('S');
+}
