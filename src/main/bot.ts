@@ -20,7 +20,6 @@ import { CommandError, EXIT_CONFIG, EXIT_USAGE, messageOf } from '../errors.ts';
 import { Report } from '../report/report.ts';
 import { renderReportHtml } from '../report/report-html.ts';
 import { pagerPart } from '../report/slack-pager.ts';
-import { rollbackPart } from '../report/slack-rollback.ts';
 import { silencePart } from '../report/slack-silence.ts';
 import type { Ports } from '../triage/ports.ts';
 import { createTurns } from '../triage/turns.ts';
@@ -33,6 +32,7 @@ import { createObserving } from './observing.ts';
 import { consider } from './page-desk.ts';
 import { pagerActions } from './pager-actions.ts';
 import { type RootParts, refreshThread, shareRuns, withNewestAlerts } from './refresh-thread.ts';
+import { rollbackParts, startRollbacks, withProposals } from './rollbacks.ts';
 import { createRotas } from './rotas.ts';
 import { runStoredTriage } from './run-triage.ts';
 import { aborted, signalOfStop } from './shutdown.ts';
@@ -84,10 +84,9 @@ async function startBot(world: World): Promise<Bot> {
   const pagers = createPagerBook(connection, prefix);
   const silences = createSilenceBook(connection, prefix);
   const rootParts: RootParts = async (incident) => {
-    const [rollback, pager] = await Promise.all([rollbacks.find(incident.id), pagers.find(incident.id)]);
-    const silence = silencePart(await silences.find(incident.service));
-    const kept = [rollback === null ? [] : [rollbackPart(rollback)], pager === null ? [] : [pagerPart(pager)]];
-    return [...kept.flat(), silence, lookPart(incident)];
+    const [pager, silence] = await Promise.all([pagers.find(incident.id), silences.find(incident.service)]);
+    const shown = await rollbackParts(incident.id, rollbacks);
+    return [...shown, ...(pager === null ? [] : [pagerPart(pager)]), silencePart(silence), lookPart(incident)];
   };
   const outbox = createOutbox({ redis: connection, connection, prefix, web, logger, rootParts });
   closers.add('outbox', outbox.close);
@@ -115,7 +114,7 @@ async function startBot(world: World): Promise<Bot> {
     baselines,
     snapshots,
     queries: world.prometheus,
-    thread: withNewestAlerts(outbox, incidents),
+    thread: withProposals(withNewestAlerts(outbox, incidents), (...reported) => rollbackDesk.consider(...reported)),
   };
   const runner = { config, runbooks, ports, logger, signal, takeTurn: createTurns() };
   const queue = createTriageQueue(connection, prefix);
@@ -126,6 +125,19 @@ async function startBot(world: World): Promise<Bot> {
     await refreshThread(incidentId, incidents, outbox, { ...runner, rootParts });
   });
   const paging = openPaging({ world, web, incidents, pagers, silences, rotas, outbox, triageQueue: queue, refresh });
+  const rollbackDesk = startRollbacks({
+    world,
+    rotas,
+    incidents,
+    baselines,
+    rollbacks,
+    audit,
+    outbox,
+    refresh,
+    groups: paging.groups,
+    inspect: async () => null,
+    carryOut: async ({ incident }) => logger.info({ incidentId: incident }, 'a rollback is approved'),
+  });
   const triageWorker = startTriageWorker({
     connection: redis.blocking(),
     prefix,
@@ -170,6 +182,8 @@ async function startBot(world: World): Promise<Bot> {
   const isFirst = (key: string, seconds?: number) => isFirstSeen(connection, prefix, key, seconds);
   const actions = createActionDesk({
     ...pagerActions(paging),
+    approve_rollback: rollbackDesk.approve_rollback,
+    decline_rollback: rollbackDesk.decline_rollback,
     ...lookActions({ world, incidents, baselines, queue, outbox, audit, admit: isFirst }),
   });
   const inbound = { ...slack, port: null, desk, actions, isFirst, web };

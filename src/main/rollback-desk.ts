@@ -11,7 +11,7 @@ import type { Report } from '../report/report.ts';
 import { renderProposal } from '../report/slack-rollback-answers.ts';
 import type { ActionHandler } from './action-desk.ts';
 import { deciderOf, expectedSeconds, type FactParts, guardsNow } from './rollback-facts.ts';
-import { rollbackActions } from './rollback-presses.ts';
+import { rollbackActions, settle } from './rollback-presses.ts';
 
 export type RollbackDeskParts = FactParts & {
   incidents: RedisIncidentBook;
@@ -86,11 +86,13 @@ function growthOf({ growth }: Report): Rollback['before']['growth'] {
   return { bytesPerHour, low, high };
 }
 
-async function sweep({ rollbacks, refresh, carryOut, now }: RollbackDeskParts): Promise<void> {
+async function sweep(parts: RollbackDeskParts): Promise<void> {
+  const { rollbacks, incidents, refresh, now } = parts;
   for (const incidentId of await rollbacks.open()) {
     const before = await rollbacks.find(incidentId);
     const after = await rollbacks.change(incidentId, (record) => expire(record, now()));
-    if (after?.state === 'approved') await carryOut(after);
-    if (after?.state !== before?.state) await refresh(incidentId);
+    const incident = after?.state === 'approved' ? await incidents.find(incidentId) : null;
+    if (after !== null && incident !== null) await settle(after, incident, parts);
+    else if (after?.state !== before?.state) await refresh(incidentId);
   }
 }

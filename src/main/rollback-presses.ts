@@ -1,6 +1,8 @@
 /** Presses of Approve and Decline: judged by what is stored and by who may, never by what a client shows. */
+import { setTimeout } from 'node:timers/promises';
 import type { Press, PressAnswer, Submission } from '../adapters/slack/action-desk.ts';
 import type { Service } from '../config/config.ts';
+import { inconclusive } from '../errors.ts';
 import type { Incident } from '../incident/incident.ts';
 import { DeclineReason, type Rollback } from '../incident/rollback.ts';
 import {
@@ -15,6 +17,14 @@ import { mayDecide } from '../mitigation/who-decides.ts';
 import { answerPress, approvalModal, declineModal, renderDecision } from '../report/slack-rollback-answers.ts';
 import type { RollbackDesk, RollbackDeskParts } from './rollback-desk.ts';
 import { deciderOf, guardsNow } from './rollback-facts.ts';
+
+/** A person waits, and Slack's trigger for a form lives 3 s. */
+const GROUPS_DEADLINE_MS = 1500;
+const NO_ANSWER = inconclusive(
+  'upstream',
+  'Slack did not tell in time who is in the user groups of the approvers',
+  'Press again in a minute',
+);
 
 export function rollbackActions(parts: RollbackDeskParts): Pick<RollbackDesk, 'approve_rollback' | 'decline_rollback'> {
   return {
@@ -116,8 +126,8 @@ async function submitDecline(submission: Submission, parts: RollbackDeskParts): 
   return answerPress(verdict, after, { guards: [], why: permission.why });
 }
 
-/** After a decision: the thread tells it, the root shows it, and what was approved goes on its way. */
-async function settle(rollback: Rollback, incident: Incident, parts: RollbackDeskParts): Promise<void> {
+/** After a decision: what was approved goes on its way, the thread tells it, the root shows it. Safe to repeat. */
+export async function settle(rollback: Rollback, incident: Incident, parts: RollbackDeskParts): Promise<void> {
   if (rollback.state === 'approved') await parts.carryOut(rollback);
   await parts.outbox.reply(incident, `decision-${rollback.version}`, renderDecision(rollback));
   await parts.refresh(incident.id);
@@ -128,7 +138,8 @@ async function permissionOf(
   { approvers }: Rollback,
   { groups }: RollbackDeskParts,
 ): Promise<{ word: Approval['permission']; why: string }> {
-  const answer = await mayDecide(userId, approvers, groups);
+  const late = setTimeout(GROUPS_DEADLINE_MS, NO_ANSWER, { ref: false });
+  const answer = await Promise.race([mayDecide(userId, approvers, groups), late]);
   if (answer.outcome !== 'ok') return { word: 'unknown', why: `${answer.why}. ${answer.tryThis}` };
   return { word: answer.value ? 'allowed' : 'refused', why: '' };
 }

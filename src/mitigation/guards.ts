@@ -109,15 +109,6 @@ function twoPersons({ approvalsNeeded }: GuardFacts): Guard {
     : red(name, 'tier 0 needs two persons, and one is asked');
 }
 
-/**
- * Seconds to the limit at the fast end against what a rollback takes: `true` when the limit may come first. Null: one
- * of the two is not known.
- */
-export function mayComeTooLate(secondsToLimit: number | null, secondsToRollBack: number | null): boolean | null {
-  if (secondsToLimit === null || secondsToRollBack === null) return null;
-  return secondsToLimit <= secondsToRollBack;
-}
-
 function green(name: string, evidence: string): Guard {
   return { name, state: 'green', evidence };
 }

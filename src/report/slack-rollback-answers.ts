@@ -19,6 +19,8 @@ export function answerPress(
     case 'decided':
       return `⚪ ${decidedBy(rollback)}; your press did nothing.`;
     case 'expired':
+      if (rollback.withdrawn !== null)
+        return `⚪ It is not proposed any more (${escapeMrkdwn(rollback.withdrawn)}), so ${NOTHING}.`;
       return `⚪ This could be decided until ${localTime(rollback.expiresAt)}: the figures are too old now, and ${NOTHING}. *Look again* brings new ones.`;
     case 'stale':
       return `⚪ The state changed since that button was shown, so ${NOTHING}. Read the first message of the thread again and use its buttons.`;

@@ -1,0 +1,336 @@
+import fc from 'fast-check';
+import { describe, expect, it, test } from 'vitest';
+import type { Guard, Rollback } from '../../src/incident/rollback.ts';
+import {
+  type Approval,
+  approve,
+  decline,
+  expire,
+  judgeApproval,
+  type Proposal,
+  propose,
+} from '../../src/incident/rollback-moves.ts';
+import { openFreeze } from '../../src/mitigation/freeze.ts';
+import type { GuardFacts } from '../../src/mitigation/guard-facts.ts';
+import { toFacts } from '../../src/mitigation/guard-facts.ts';
+import { judgeGuards } from '../../src/mitigation/guards.ts';
+import { approvalsNeeded, mayActAlone } from '../../src/mitigation/who-decides.ts';
+import { memoryAt } from './desk-rig.ts';
+
+const NOW = 1_800_000_000;
+const GOOD: GuardFacts = {
+  nowSeconds: NOW,
+  from: 'v812',
+  to: 'v811',
+  via: 'command',
+  dataAgeSeconds: 20,
+  running: [
+    { release: 'v812', startedAt: NOW - 7200 },
+    { release: 'v812', startedAt: NOW - 7200 },
+  ],
+  target: { hasBaseline: true, ranSeconds: 90_000 },
+  healthyForSeconds: 86_400,
+  lastDeploy: { release: 'v812', at: NOW - 7200 },
+  freeze: null,
+  lastActAt: null,
+  cooldownSeconds: 3600,
+  migration: { kind: 'none' },
+  migrationWord: null,
+  isTierZero: false,
+  approvalsNeeded: 1,
+  inspection: null,
+};
+
+describe('each guard', () => {
+  const mixed = (age: number) => [
+    { release: 'v812', startedAt: NOW - age },
+    { release: 'v811', startedAt: NOW - 90_000 },
+  ];
+  const rows: [string, string, Partial<GuardFacts>, Guard['state']][] = [
+    ['fresh data', 'five minutes are fresh', { dataAgeSeconds: 300 }, 'green'],
+    ['fresh data', 'more are not', { dataAgeSeconds: 301 }, 'red'],
+    ['fresh data', 'none at all blocks', { dataAgeSeconds: null }, 'red'],
+    ['suspect runs', 'all instances run it', {}, 'green'],
+    ['suspect runs', 'some instances run it', { running: mixed(7200) }, 'amber'],
+    ['suspect runs', 'none runs it', { running: [{ release: 'v813', startedAt: NOW - 7200 }] }, 'red'],
+    ['suspect runs', 'the release is not known', { running: [{ release: null, startedAt: null }] }, 'red'],
+    ['suspect runs', 'nothing runs', { running: [] }, 'red'],
+    ['healthy target', 'a day and a baseline', { target: { hasBaseline: true, ranSeconds: 86_400 } }, 'green'],
+    ['healthy target', 'less than a day', { target: { hasBaseline: true, ranSeconds: 86_399 } }, 'red'],
+    ['healthy target', 'no baseline', { target: { hasBaseline: false, ranSeconds: 900_000 } }, 'red'],
+    ['healthy target', 'not known for how long', { target: { hasBaseline: true, ranSeconds: null } }, 'red'],
+    ['no rollout', 'one release', {}, 'green'],
+    ['no rollout', 'two releases, one just started', { running: mixed(60) }, 'red'],
+    ['no rollout', 'two releases for long', { running: mixed(3600) }, 'amber'],
+    ['no rollout', 'a deploy told that does not run yet', { lastDeploy: { release: 'v813', at: NOW - 60 } }, 'red'],
+    ['no rollout', 'a deploy told long ago', { lastDeploy: { release: 'v813', at: NOW - 3600 } }, 'green'],
+    ['no rollout', 'the platform says so', { inspection: { managedBy: null, isRollingOut: true } }, 'red'],
+    ['no freeze', 'none open', {}, 'green'],
+    ['no freeze', 'one open', { freeze: 'Fri 16:00-Mon 08:00' }, 'red'],
+    ['cooldown', 'never rolled back', {}, 'green'],
+    ['cooldown', 'rolled back just now', { lastActAt: NOW - 3599 }, 'red'],
+    ['cooldown', 'rolled back before', { lastActAt: NOW - 3600 }, 'green'],
+    ['migration', 'the deploys say none', {}, 'green'],
+    ['migration', 'nobody told', { migration: { kind: 'unknown' } }, 'amber'],
+    [
+      'migration',
+      'nobody told, a person gave their word',
+      { migration: { kind: 'unknown' }, migrationWord: 'U0BOB' },
+      'amber',
+    ],
+    ['migration', 'one that can not be undone', { migration: { kind: 'irreversible', release: 'v812' } }, 'red'],
+    [
+      'migration',
+      'a word does not help against a label',
+      { migration: { kind: 'irreversible', release: 'v812' }, migrationWord: 'U0BOB' },
+      'red',
+    ],
+    ['GitOps', 'a program of their own', {}, 'green'],
+    ['GitOps', 'Kubernetes that was not looked at', { via: 'kubernetes' }, 'amber'],
+    [
+      'GitOps',
+      'Kubernetes without',
+      { via: 'kubernetes', inspection: { managedBy: null, isRollingOut: false } },
+      'green',
+    ],
+    ['GitOps', 'Flux', { via: 'helm', inspection: { managedBy: 'Flux', isRollingOut: false } }, 'red'],
+    ['two persons', 'tier 0 with two', { isTierZero: true, approvalsNeeded: 2 }, 'green'],
+    ['two persons', 'tier 0 with one', { isTierZero: true, approvalsNeeded: 1 }, 'red'],
+  ];
+  test.each(rows)('%s: %s', (name, _case, changes, state) => {
+    const guards = judgeGuards({ ...GOOD, ...changes });
+    const found = guards.find((guard) => guard.name === name);
+    expect(found?.state).toBe(state);
+    expect(found?.evidence).toMatch(/\S/);
+  });
+
+  it('is green where everything is well, and is there whatever the facts are', () => {
+    expect(judgeGuards(GOOD).map(({ state }) => state)).toEqual(Array.from({ length: 8 }, () => 'green'));
+  });
+});
+
+describe('facts', () => {
+  const deploy = (release: string, ago: number, migration?: 'none' | 'reversible' | 'irreversible') => ({
+    schema: 1 as const,
+    service: 'checkout',
+    release,
+    at: new Date((NOW - ago) * 1000).toISOString(),
+    ...(migration === undefined ? {} : { migration }),
+  });
+  const factsOf = (deploys: ReturnType<typeof deploy>[]) =>
+    toFacts(
+      { nowSeconds: NOW, memory: { outcome: 'ok', value: memoryAt(NOW) }, baselines: [], deploys, carriedOut: [] },
+      { from: 'v812', to: 'v811' },
+    );
+  test.each([
+    ['nothing was told', [], 'unknown'],
+    ['both told, without labels', [deploy('v811', 9000), deploy('v812', 3600)], 'unknown'],
+    ['the suspect is harmless', [deploy('v811', 9000), deploy('v812', 3600, 'none')], 'none'],
+    [
+      'a release in between was not',
+      [deploy('v811', 9000), deploy('v811b', 8000, 'irreversible'), deploy('v812', 3600, 'none')],
+      'irreversible',
+    ],
+    [
+      'a release in between did not tell',
+      [deploy('v811', 9000), deploy('v811b', 8000), deploy('v812', 3600, 'none')],
+      'unknown',
+    ],
+    [
+      'the target itself does not count',
+      [deploy('v811', 9000, 'irreversible'), deploy('v812', 3600, 'reversible')],
+      'none',
+    ],
+    ['the deploy of the target was not told', [deploy('v812', 3600, 'none')], 'unknown'],
+    [
+      'what came after the suspect does not count',
+      [deploy('v811', 9000), deploy('v812', 3600, 'none'), deploy('v813', 60, 'irreversible')],
+      'none',
+    ],
+  ] as const)('of migrations: %s', (_case, deploys, kind) => {
+    expect(factsOf([...deploys]).migration.kind).toBe(kind);
+  });
+
+  it('of what runs are those of this moment', () => {
+    expect(factsOf([])).toMatchObject({ dataAgeSeconds: 15, target: { hasBaseline: false, ranSeconds: 6 * 86_400 } });
+  });
+});
+
+describe('how many persons, and whether any', () => {
+  const decider = { mode: 'approve', tier: null, twoPerson: 'never', isOffHours: false } as const;
+  test.each([
+    [{}, 1],
+    [{ twoPerson: 'always' }, 2],
+    [{ twoPerson: 'offHours' }, 1],
+    [{ twoPerson: 'offHours', isOffHours: true }, 2],
+    [{ twoPerson: 'offHours', isOffHours: null }, 2],
+    [{ tier: 0 }, 2],
+    [{ tier: 1 }, 1],
+  ] as const)('%j asks %i', (changes, count) => {
+    expect(approvalsNeeded({ ...decider, ...changes })).toBe(count);
+  });
+
+  const green: Guard = { name: 'a', state: 'green', evidence: 'x' };
+  const auto = { ...decider, mode: 'auto', isOffHours: true } as const;
+  test.each([
+    ['auto, off-hours, all green', auto, [green], true],
+    ['at work', { ...auto, isOffHours: false }, [green], false],
+    ['hours not known', { ...auto, isOffHours: null }, [green], false],
+    ['tier 0', { ...auto, tier: 0 }, [green], false],
+    ['approve', { ...auto, mode: 'approve' }, [green], false],
+    ['recommend', { ...auto, mode: 'recommend' }, [green], false],
+    ['one amber', auto, [green, { ...green, state: 'amber' }], false],
+    ['one red', auto, [green, { ...green, state: 'red' }], false],
+    ['no guards at all', auto, [], false],
+  ] as const)('alone: %s', (_case, given, guards, expected) => {
+    expect(mayActAlone(given, [...guards])).toBe(expected);
+  });
+});
+
+describe('a freeze window', () => {
+  const weekend = {
+    kind: 'weekly',
+    fromMinute: 4 * 1440 + 960,
+    toMinute: 480,
+    written: 'Fri 16:00-Mon 08:00',
+  } as const;
+  const days = { kind: 'days', from: '2026-12-20', to: '2027-01-02', written: '2026-12-20/2027-01-02' } as const;
+  test.each([
+    ['Friday 15:59', '2026-11-27T15:59:00Z', 'UTC', false],
+    ['Friday 16:00', '2026-11-27T16:00:00Z', 'UTC', true],
+    ['Sunday, round the end of the week', '2026-11-29T23:59:00Z', 'UTC', true],
+    ['Monday 07:59', '2026-11-30T07:59:00Z', 'UTC', true],
+    ['Monday 08:00', '2026-11-30T08:00:00Z', 'UTC', false],
+    ['Friday 16:00 in UTC is morning in Los Angeles', '2026-11-27T16:00:00Z', 'America/Los_Angeles', false],
+    ['the first day, from midnight on', '2026-12-20T00:00:00Z', 'UTC', true],
+    ['the last day, to midnight', '2027-01-02T23:59:59Z', 'UTC', true],
+    ['the day after', '2027-01-05T12:00:00Z', 'UTC', false],
+    ['the year ends later in the west', '2027-01-03T07:00:00Z', 'America/Los_Angeles', true],
+  ])('%s', (_case, at, zone, isOpen) => {
+    expect(openFreeze([weekend, days], Date.parse(at), zone) !== null).toBe(isOpen);
+  });
+});
+
+const PROPOSAL: Proposal = {
+  incident: 'M-1',
+  service: 'checkout',
+  site: 'local',
+  from: 'v812',
+  to: 'v811',
+  approvers: ['U0ALICE', 'U0BOB'],
+  approvalsNeeded: 1,
+  isTierZero: false,
+  reportedAt: '2026-11-22T10:00:00Z',
+  before: { rssBytes: 1, growth: null },
+  guards: [{ name: 'a', state: 'green', evidence: 'x' }],
+  secondsToLimit: null,
+  secondsToRollBack: null,
+};
+const AT = Date.parse('2026-11-22T10:00:00Z');
+
+function record(changes: Partial<Rollback> = {}): Rollback {
+  const proposed = propose(null, PROPOSAL, AT, false)?.after;
+  if (proposed === undefined) throw new Error('not proposed');
+  return { ...proposed, version: 4, ...changes };
+}
+
+const PRESS: Approval = { userId: 'U0BOB', version: 4, permission: 'allowed', guards: PROPOSAL.guards, answers: null };
+const amber: Guard = { name: 'migration', state: 'amber', evidence: 'x' };
+const red: Guard = { name: 'no freeze', state: 'red', evidence: 'x' };
+const mine = { userId: 'U0BOB', at: '2026-11-22T10:00:00Z' };
+
+describe('a press of Approve', () => {
+  const rows: [string, Partial<Rollback> | null, Partial<Approval>, number, string][] = [
+    ['nothing is there', null, {}, 0, 'gone'],
+    ['it is being carried out', { state: 'acting' }, {}, 0, 'decided'],
+    ['it was declined', { state: 'declined' }, {}, 0, 'decided'],
+    ['it is blocked', { state: 'blocked' }, {}, 0, 'decided'],
+    ['it expired', { state: 'expired' }, {}, 0, 'expired'],
+    ['its time is over, though nobody swept it', {}, {}, 900, 'expired'],
+    ['the last second counts', {}, {}, 899, 'approved'],
+    ['of an older version', {}, { version: 3 }, 0, 'stale'],
+    ['of a version that never was', {}, { version: 5 }, 0, 'stale'],
+    ['by somebody outside', {}, { permission: 'refused' }, 0, 'not-allowed'],
+    ['while nobody can be looked up', {}, { permission: 'unknown' }, 0, 'nobody-may'],
+    ['by the same person again', { approvals: [mine], approvalsNeeded: 2 }, {}, 0, 'same-person'],
+    ['with a guard that blocks now', {}, { guards: [red] }, 0, 'blocked'],
+    ['with a guard that is not sure', {}, { guards: [amber] }, 0, 'must-answer'],
+    ['with the answer no', {}, { guards: [amber], answers: { migration: 'no', typedName: null } }, 0, 'approved'],
+    [
+      'with the answer yes',
+      {},
+      { guards: [amber], answers: { migration: 'yes', typedName: null } },
+      0,
+      'migration-forbids',
+    ],
+    ['with no answer', {}, { guards: [amber], answers: { migration: null, typedName: null } }, 0, 'migration-forbids'],
+    [
+      'an answer does not help against a block',
+      {},
+      { guards: [red], answers: { migration: 'no', typedName: null } },
+      0,
+      'blocked',
+    ],
+    ['tier 0 asks for the name', { isTierZero: true }, {}, 0, 'must-answer'],
+    [
+      'tier 0 with another name',
+      { isTierZero: true },
+      { answers: { migration: null, typedName: 'cart' } },
+      0,
+      'name-differs',
+    ],
+    [
+      'tier 0 with the name',
+      { isTierZero: true },
+      { answers: { migration: null, typedName: 'checkout' } },
+      0,
+      'approved',
+    ],
+    ['one of two', { approvalsNeeded: 2 }, {}, 0, 'first-of-two'],
+    ['two of two', { approvalsNeeded: 2, approvals: [{ ...mine, userId: 'U0ALICE' }] }, {}, 0, 'approved'],
+    ['all is well', {}, {}, 0, 'approved'],
+  ];
+  test.each(rows)('%s', (_case, changes, press, afterSeconds, verdict) => {
+    const before = changes === null ? null : record(changes);
+    expect(judgeApproval(before, { ...PRESS, ...press }, AT + afterSeconds * 1000)).toBe(verdict);
+  });
+
+  it('changes nothing unless it counts', () => {
+    for (const [, changes, press, after, verdict] of rows) {
+      const before = changes === null ? null : record(changes);
+      const { move } = approve(before, { ...PRESS, ...press }, AT + after * 1000);
+      expect(move !== null).toBe(verdict === 'approved' || verdict === 'first-of-two');
+    }
+  });
+
+  it('in any order and number never approves without as many different, allowed persons as are needed', () => {
+    const press = fc.record({
+      userId: fc.constantFrom('U0ALICE', 'U0BOB', 'U0CAROL', 'U0MALLORY'),
+      lag: fc.integer({ min: -1, max: 2 }),
+      isDecline: fc.boolean(),
+      at: fc.integer({ min: 0, max: 1000 }),
+    });
+    fc.assert(
+      fc.property(fc.constantFrom(1 as const, 2 as const), fc.array(press, { maxLength: 12 }), (needed, presses) => {
+        let now = record({ approvalsNeeded: needed, version: 1 });
+        for (const { userId, lag, isDecline, at } of presses) {
+          const permission = userId === 'U0MALLORY' ? 'refused' : 'allowed';
+          const one = { ...PRESS, userId, permission, version: now.version - lag } as const;
+          const nowMs = AT + at * 1000;
+          const { move } = isDecline
+            ? decline(now, { ...one, reason: 'wait', note: '' }, nowMs)
+            : approve(now, one, nowMs);
+          const next = move?.after ?? expire(now, nowMs)?.after;
+          if (next === undefined) continue;
+          expect(move === null || lag === 0).toBe(true);
+          now = { ...next, version: now.version + 1 };
+        }
+        const persons = new Set(now.approvals.map(({ userId }) => userId));
+        expect(persons.has('U0MALLORY')).toBe(false);
+        expect(now.state === 'approved').toBe(
+          persons.size === needed && now.declined === null && now.state !== 'expired',
+        );
+      }),
+    );
+  });
+});
