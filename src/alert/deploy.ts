@@ -19,8 +19,8 @@ const ForeignDeploy = z.object({
   service: z.string().trim().min(1),
   release: z.coerce.string().trim().min(1),
   at: OptionalTime,
-  migration: z.unknown(),
-  labels: Labels,
+  migration: z.unknown().optional(),
+  labels: Labels.optional(),
 });
 
 /** `{service, release, at?, migration? or labels.migration?}`; without `at`, it is now (`receivedAt`, RFC 3339). */
@@ -32,7 +32,7 @@ export function parseDeploy(body: unknown, receivedAt: string): Outcome<Deploy> 
     return failed('user', cut(`this is no deploy: ${wrong.join('; ')}`), `Send ${example}; \`at\` may be left out`);
   }
   const { service, release, at, labels } = parsed.data;
-  const migration = Migration.safeParse(parsed.data.migration ?? labels['migration']);
+  const migration = Migration.safeParse(parsed.data.migration ?? labels?.['migration']);
   return ok({
     schema: 1,
     service: cut(service),

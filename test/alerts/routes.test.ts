@@ -191,6 +191,18 @@ describe('a sender', () => {
 });
 
 describe('a deploy that comes in', () => {
+  it.each([
+    [{ migration: 'irreversible' }, 'irreversible'],
+    [{ labels: { migration: 'none' } }, 'none'],
+    [{ migration: 'perhaps' }, undefined],
+    [{ labels: 'many' }, undefined],
+  ])('with %j tells of its migration: %s', async (told, migration) => {
+    const deploy = { service: 'checkout', release: `v-${JSON.stringify(told)}`, ...told };
+    expect((await send('/deploys', deploy)).status).toBe(200);
+    const stored = await createDeployBook(connection, PREFIX).list('checkout', 0);
+    expect(stored.find(({ release }) => release === deploy.release)?.migration).toBe(migration);
+  });
+
   it('is stored once, with its time', async () => {
     const deploy = { service: 'checkout', release: 'v812', at: '2026-11-22T10:00:00Z' };
     expect((await send('/deploys', deploy)).status).toBe(200);

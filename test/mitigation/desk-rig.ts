@@ -22,6 +22,7 @@ import { createRollbackDesk, type RollbackDesk } from '../../src/main/rollback-d
 import type { FactParts } from '../../src/main/rollback-facts.ts';
 import { rollbackParts } from '../../src/main/rollbacks.ts';
 import type { Report } from '../../src/report/report.ts';
+import { NO_COMMANDS } from '../slack/no-commands.ts';
 import { FAST, silent } from '../slack/outbox-rig.ts';
 import { aReport } from '../slack/reports.ts';
 import type { TestRedis } from '../support/redis.ts';
@@ -254,14 +255,3 @@ function baselineOf(release: string) {
     census: null,
   };
 }
-
-const NO_COMMANDS: Parameters<typeof startSlackApp>[0]['desk'] = {
-  serviceNames: () => [],
-  defaultSinceSeconds: () => DAY,
-  startTriage: async () => ({ kind: 'unknown-service' }),
-  listServices: async () => [],
-  status: async () => ({ kind: 'unknown-service' }),
-  baseline: async () => ({ kind: 'unknown-service' }),
-  history: async () => ({ kind: 'unknown-service' }),
-  onCall: async () => [],
-};

@@ -7,6 +7,7 @@ import { startWorkspace, type Workspace } from '../../src/demo/workspace/workspa
 import { type RootPart, withState } from '../../src/report/slack-buttons.ts';
 import { renderReportRoot } from '../../src/report/slack-root.ts';
 import { startRedis, type TestRedis } from '../support/redis.ts';
+import { NO_COMMANDS } from './no-commands.ts';
 import { silent } from './outbox-rig.ts';
 import { anIncident, aReport } from './reports.ts';
 
@@ -57,17 +58,7 @@ beforeEach(async () => {
     appToken: workspace.appToken,
     signingSecret: null,
     port: null,
-    desk: {
-      serviceNames: () => [],
-      defaultSinceSeconds: () => 3600,
-      startTriage: async () => ({ kind: 'unknown-service' }),
-      listServices: async () => [],
-      status: async () => ({ kind: 'unknown-service' }),
-      baseline: async () => ({ kind: 'unknown-service' }),
-      onCall: async () => [],
-      silence: async () => ({ kind: 'unknown-service' }),
-      history: async () => ({ kind: 'unknown-service' }),
-    },
+    desk: NO_COMMANDS,
     actions: desk,
     isFirst: async (id) => await isFirstSeen(client, '{actions}', id),
     web,
