@@ -4,16 +4,13 @@ import type { Incident } from '../incident/incident.ts';
 import type { Pager, Trouble } from '../incident/pager.ts';
 import type { Situation } from '../oncall/escalation.ts';
 import { waitAfter } from '../oncall/levels.ts';
-import { latestDecisionMs, type OomClock, oomClockPhrase, readOomClock } from '../oncall/oom-clock.ts';
+import { latestDecisionMs, lookAgainMs, type OomClock, oomClockPhrase, readOomClock } from '../oncall/oom-clock.ts';
 import { decidePage } from '../oncall/paging.ts';
 import { type OnCallNow, onCallAt, type Rota } from '../oncall/rota.ts';
 import type { WorkHours } from '../oncall/work-hours.ts';
 import type { Report } from '../report/report.ts';
 import { formatDuration } from '../units.ts';
 import { workPhrase } from './on-call-desk.ts';
-
-/** Closer to the last moment than this, a further look would tell nothing new. */
-const NO_RECHECK_WITHIN_MS = 15 * 60_000;
 
 export type Known = {
   incident: Incident;
@@ -25,19 +22,18 @@ export type Known = {
   nowMs: number;
 };
 
-/** `recheckMs`: when memory must be looked at again before anybody may sleep on; null: not needed. */
+/** `recheckMs`: when memory must be looked at again, should nothing happen before; null: it need not be. */
 export type Judged = { situation: Situation; recheckMs: number | null };
 
 export function judgeCase(known: Known): Judged {
   const { incident, report, team, rota, hours, nowMs } = known;
   const trouble = troubleOf(incident, report);
   const clock = report === null ? null : clockOf(report, hours, nowMs);
-  const latestMs = clock === null ? null : latestDecisionMs(clock);
   const decision = decidePage({
     trouble,
     isStaffed: hours.at(nowMs).kind === 'open',
     clock: clock?.decide ?? 'unknown',
-    isTimeUp: latestMs !== null && latestMs - nowMs <= NO_RECHECK_WITHIN_MS,
+    isTimeUp: clock !== null && latestDecisionMs(clock) <= nowMs,
     isAskedFor: isAskedFor(incident),
   });
   const now = rota === null ? NOBODY : onCallAt(rota, nowMs);
@@ -50,7 +46,7 @@ export function judgeCase(known: Known): Judged {
       onCall: toNote(now, hours, clock, nowMs),
       firstWaitSeconds: waitAfter(team, 1),
     },
-    recheckMs: decision === 'recheck' ? latestMs : null,
+    recheckMs: trouble === 'warning' && clock !== null ? lookAgainMs(clock, nowMs, hours) : null,
   };
 }
 

@@ -110,7 +110,7 @@ async function runRecheck(
   if (pager?.state !== 'quiet') return;
   const known = await incidents.find(incidentId);
   if (known === null || known.state === 'closed') return;
-  const why = '⏳ Looking again: this is the last moment at which one could still act before the limit.';
+  const why = '⏳ Looking again: whether this can still wait.';
   await outbox.tellEvent(known, `recheck ${at}`, why);
   const incident = known.state === 'triaging' ? known : await incidents.lookAgain(incidentId);
   if (incident !== null) await triageQueue.add(incidentId, incident.round);

@@ -1,13 +1,18 @@
 /** The time to the limit laid over a team's week: whether somebody will be at their desk before memory runs out. */
 import { formatDuration } from '../units.ts';
 import type { WorkHours } from './work-hours.ts';
-import { shortSpan, shortTime } from './zone-time.ts';
+import { DAY_MS, shortSpan, shortTime } from './zone-time.ts';
 
 /**
  * What a page needs until memory has room again: three levels of the default escalation (20 min), two approvals
  * (15 min), a rollback and its first proof (30 min), and a margin. Seconds.
  */
 export const LEAD_SECONDS = 5400;
+
+/** A look and its triage take some minutes, on a busy day. Seconds. */
+const LOOK_SECONDS = 900;
+/** A limit that is further away than this is looked at again later. */
+const MORNINGS_MS = 4 * DAY_MS;
 
 export type OomClock = {
   /** When the limit is reached: earliest and latest; null: perhaps never. Epoch milliseconds. */
@@ -72,7 +77,18 @@ function decidePhrase({ decide, closesMs, nextStaffedMs, fromMs }: OomClock, now
   }
 }
 
-/** Off-hours a warning is looked at again at this moment: the last at which one could still act in time. */
+/** The last moment at which one could still act in time, and a look before it that says so. */
 export function latestDecisionMs({ fromMs }: OomClock): number {
-  return fromMs - LEAD_SECONDS * 1000;
+  return fromMs - (LEAD_SECONDS + LOOK_SECONDS) * 1000;
+}
+
+/**
+ * When a warning is looked at again, since a forecast moves: what can wait, on the mornings before the limit may be
+ * reached; what can't, at the last moment at which one could still act, or when the last one leaves. Null: decide now.
+ */
+export function lookAgainMs(clock: OomClock, nowMs: number, hours: WorkHours): number | null {
+  const { decide, nextStaffedMs, closesMs, fromMs } = clock;
+  if (decide === 'can-wait') return hours.nextOpen(Math.max(nextStaffedMs ?? nowMs, fromMs - MORNINGS_MS));
+  const latestMs = latestDecisionMs(clock);
+  return latestMs > nowMs ? latestMs : closesMs;
 }

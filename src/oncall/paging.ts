@@ -16,7 +16,7 @@ export type PageCase = {
 /**
  * `page`: mention and direct message at once, then escalation. `page-unless-taken`: the same, unless somebody
  * acknowledges within the first wait. `raise`: a mention in the thread, during working hours, and no escalation.
- * `recheck`: nobody is told now; memory is looked at again at the last moment at which one could still act.
+ * `recheck`: nobody is told now; it is decided anew at the last moment at which one could still act.
  * `thread`: the thread and the digest are enough.
  */
 export type PageDecision = 'page' | 'page-unless-taken' | 'raise' | 'recheck' | 'thread';
