@@ -4,7 +4,7 @@ import type { AuditBook } from '../adapters/redis/audit-book.ts';
 import type { RedisIncidentBook } from '../adapters/redis/incident-book.ts';
 import type { Outbox } from '../adapters/slack/outbox.ts';
 import type { Incident } from '../incident/incident.ts';
-import type { Rollback } from '../incident/rollback.ts';
+import type { Guard, Rollback } from '../incident/rollback.ts';
 import { expire, propose, withdraw } from '../incident/rollback-moves.ts';
 import { approvalsNeeded, mayActAlone, type UserGroups } from '../mitigation/who-decides.ts';
 import type { Report } from '../report/report.ts';
@@ -29,6 +29,8 @@ export type RollbackDesk = {
   decline_rollback: ActionHandler;
   /** Proposes, renews or takes back the rollback that a report speaks of. Safe to repeat. */
   consider(incident: Incident, report: Report): Promise<void>;
+  /** The guards of a rollback as they are at this moment; none when its service is gone from the configuration. */
+  guardsNow(rollback: Rollback): Promise<readonly Guard[]>;
   /** Ends what nobody decided in time, and hands over what was approved when a bot died. Safe to repeat. */
   sweep(): Promise<void>;
 };
@@ -37,6 +39,11 @@ export function createRollbackDesk(parts: RollbackDeskParts): RollbackDesk {
   return {
     consider: (incident, report) => consider(incident, report, parts),
     sweep: () => sweep(parts),
+    async guardsNow(rollback) {
+      const service = parts.world.config.services.get(rollback.service);
+      if (service === undefined) return [];
+      return await guardsNow(service, rollback, { known: rollback, decider: await deciderOf(service, parts) }, parts);
+    },
     ...rollbackActions(parts),
   };
 }

@@ -1,4 +1,5 @@
 /** The guards of a rollback as they are at this moment, and what the configuration says about deciding it. */
+import { setTimeout } from 'node:timers/promises';
 import type { BaselineStore } from '../adapters/redis/baseline-store.ts';
 import type { DeployBook } from '../adapters/redis/deploy-book.ts';
 import type { RollbackBook } from '../adapters/redis/rollback-book.ts';
@@ -6,7 +7,7 @@ import type { RollbackVia, Service } from '../config/config.ts';
 import type { Guard, Rollback } from '../incident/rollback.ts';
 import { openFreeze } from '../mitigation/freeze.ts';
 import { type Inspection, toFacts } from '../mitigation/guard-facts.ts';
-import { HEALTHY_TARGET, judgeGuards } from '../mitigation/guards.ts';
+import { JUDGED_ONCE, judgeGuards } from '../mitigation/guards.ts';
 import { approvalsNeeded, type Decider } from '../mitigation/who-decides.ts';
 import type { World } from './world.ts';
 
@@ -27,6 +28,7 @@ type Known = Pick<Rollback, 'guards' | 'migrationWord'> | null;
 
 /** Live samples are younger than this; what is older says nothing about now. Seconds. */
 const RECENT_SECONDS = 900;
+const INSPECT_MS = 8000;
 /** The longest past that the deploys of a service are read for. */
 const DEPLOYS_SECONDS = 90 * 86_400;
 /** Where none was carried out yet: a program of one's own, and the usual progress deadline of a rollout. */
@@ -50,8 +52,7 @@ export async function deciderOf(service: Service, { world, isOffHours, now }: Fa
 }
 
 /**
- * All guards, judged anew. `known`: the record there is; how long the target ran is read once, when it is proposed, since
- * that reads days of memory.
+ * All guards, judged anew. `known`: the record there is, whose slow ones stand (`JUDGED_ONCE`).
  */
 export async function guardsNow(
   service: Service,
@@ -69,7 +70,7 @@ export async function guardsNow(
     baselines.list(service.name),
     deploys.list(service.name, nowSeconds - DEPLOYS_SECONDS),
     rollbacks.carriedOut(service.name),
-    inspect(service, way),
+    known === null ? inspectInTime(service, way, parts) : null,
   ]);
   const healthy = recorded.map(({ baseline }) => baseline);
   const gathered = { nowSeconds, memory, baselines: healthy, deploys: told, carriedOut };
@@ -86,8 +87,14 @@ export async function guardsNow(
     approvalsNeeded: approvalsNeeded(decider),
     inspection,
   });
-  const before = known?.guards.find(({ name }) => name === HEALTHY_TARGET);
-  return before === undefined ? guards : guards.map((guard) => (guard.name === HEALTHY_TARGET ? before : guard));
+  const before = known?.guards.filter(({ name }) => JUDGED_ONCE.has(name)) ?? [];
+  return guards.map((guard) => before.find(({ name }) => name === guard.name) ?? guard);
+}
+
+/** A collector that does not answer must not hold up the report. */
+async function inspectInTime(service: Service, way: Way, { inspect }: FactParts): Promise<Inspection | null> {
+  const late = setTimeout(INSPECT_MS, null, { ref: false });
+  return await Promise.race([inspect(service, way).catch(() => null), late]);
 }
 
 /** What a rollback of the service took so far (the median), else what is usual for its way. Seconds. */

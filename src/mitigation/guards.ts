@@ -9,8 +9,10 @@ export const FRESH_SECONDS = 300;
 /** Instances of two releases are a rollout under way for this long; later, they are a mixture that somebody left. */
 export const ROLLOUT_SECONDS = 900;
 
-/** Judged once, when a rollback is proposed. */
-export const HEALTHY_TARGET = 'healthy target';
+const HEALTHY_TARGET = 'healthy target';
+const GIT_OPS = 'GitOps';
+/** Judged once, when a rollback is proposed: they take days of memory, or a look by the collector of the site. */
+export const JUDGED_ONCE: ReadonlySet<string> = new Set([HEALTHY_TARGET, GIT_OPS]);
 
 /** All of them, in the order in which they are shown. */
 export function judgeGuards(facts: GuardFacts): Guard[] {
@@ -92,7 +94,7 @@ function migration({ from, to, migration: told, migrationWord }: GuardFacts): Gu
 }
 
 function gitOps({ via, to, inspection }: GuardFacts): Guard {
-  const name = 'GitOps';
+  const name = GIT_OPS;
   if (inspection !== null && inspection.managedBy !== null) {
     const advice = `revert the commit that brought the release (back to ${to}) and let it sync`;
     return red(name, `${inspection.managedBy} would undo a rollback within minutes: ${advice}`);
