@@ -60,7 +60,7 @@ export async function guardsNow(
   { known, decider }: { known: Known; decider: Decider },
   parts: FactParts,
 ): Promise<Guard[]> {
-  const { world, baselines, deploys, rollbacks, inspect, now } = parts;
+  const { world, baselines, deploys, rollbacks, now } = parts;
   const nowMs = now();
   const nowSeconds = nowMs / 1000;
   const { via, healthyForSeconds, cooldownSeconds, freeze } = service.rollback;
