@@ -1,9 +1,10 @@
 import type { EndReason, InstanceMemory, ServiceMemory } from '../src/analysis/memory.ts';
 import type { LabelledCase } from './detect/generate.ts';
 
-/** A labelled case as the collector would have recorded it, on the axis of the case. */
-export function toMemory({ seriesCase }: LabelledCase): ServiceMemory {
+/** A labelled case as the collector would have recorded it, on the axis of the case; its traffic only where asked for. */
+export function toMemory({ seriesCase }: LabelledCase, withTraffic = false): ServiceMemory {
   const { pods, deployAt, limitBytes } = seriesCase;
+  const traffic = withTraffic ? seriesCase.traffic : null;
   const releaseAt = (seconds: number): string => (deployAt !== null && seconds >= deployAt ? 'v2' : 'v1');
   const instances = pods.flatMap(({ pod, samples, restarts }) => {
     const starts = [0, ...restarts.map(([at]) => at)];
@@ -16,5 +17,5 @@ export function toMemory({ seriesCase }: LabelledCase): ServiceMemory {
     });
   });
   const kills = pods.flatMap(({ restarts }) => restarts.filter(([, reason]) => reason === 'oom').map(([at]) => at));
-  return { source: 'collector', instances, limitBytes, oomKillsAt: kills, deploys: [] };
+  return { source: 'collector', instances, limitBytes, traffic, oomKillsAt: kills, deploys: [] };
 }

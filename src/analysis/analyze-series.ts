@@ -40,7 +40,7 @@ export function analyzeSeries(seriesCase: SeriesCase, settings: AnalysisSettings
     probability,
     onsetAt,
     deploy,
-    timeToLimit: isGrowing ? earliestLimit(pods, pod, seriesCase) : null,
+    timeToLimit: isGrowing ? earliestLimit(pods, pod, seriesCase, traffic) : null,
     sloState,
     burn: state === 'leak' ? burn(pod, onsetAt, seriesCase, traffic, settings) : null,
     blind: blindBelow(pod, state, seriesCase.now),
@@ -145,13 +145,18 @@ function onset(pod: PodFit, deploy: DeployFinding | null): number | null {
 }
 
 /** Of the pods that grow as surely as the worst one: the first to die. */
-function earliestLimit(pods: readonly PodFit[], worst: PodFit, { limitBytes, now }: SeriesCase): Interval | null {
+function earliestLimit(
+  pods: readonly PodFit[],
+  worst: PodFit,
+  { limitBytes, now }: SeriesCase,
+  traffic: Traffic | null,
+): Interval | null {
   if (limitBytes === null || !(limitBytes > 0) || worst.fit === null) return null;
   const sure = Math.min(worst.fit.probability, 0.97);
   let earliest: Interval | null = null;
   for (const { fit } of pods) {
     if (fit === null || fit.probability < sure) continue;
-    const next = timeToLimit(fit, onsetOf(fit), limitBytes, now);
+    const next = timeToLimit(fit, { limitBytes, now, onsetAt: onsetOf(fit), traffic });
     if (next !== null && (earliest === null || next.estimate < earliest.estimate)) earliest = next;
   }
   return earliest;

@@ -1,24 +1,40 @@
 import { DAY_SECONDS, isDaily } from './daily.ts';
 import type { GrowthFit } from './growth.ts';
-import { quantileOfSorted, sorted } from './quantiles.ts';
+import { mean, median, quantileOfSorted, sorted } from './quantiles.ts';
 import type { Interval, Sample } from './series.ts';
+import { type Traffic, trafficAt } from './traffic.ts';
 
 /** Beyond a year a straight line says nothing; also the end of an interval whose slow side does not grow. */
 const FURTHEST_SECONDS = 365 * DAY_SECONDS;
 /** The recent past that tells how far peaks rise above the trend: the last half of the running life, in 24 bins. */
 const RECENT_SHARE = 0.5;
 const RECENT_BINS = 24;
+/**
+ * The late end starts from a peak that nine of ten recent bins exceed: in a pause of bursts or a quiet phase the process
+ * lives on, whatever its usual peaks are.
+ */
+const LOW_PEAKS = 0.1;
+/** The samples that tell the present load. */
+const PRESENT_SHARE = 0.1;
 /** Two days are never quite alike: the interval of a daily replay allows for this share of the level. */
 const DAYS_DIFFER = 0.01;
 
 /**
  * Time until RSS first reaches the limit: (limit - peak) / rate. A pod dies of a peak, not of its envelope: the peak
  * is the quantile 1 - 1/(N+1) of the recent bins' maxima, brought forward to `now`, where N bins are left to live
- * (the largest of N draws). The early end takes the highest with the fastest rate, the late end the median with the
- * slowest. Services that follow the clock repeat their last day, raised by the rate. Seconds from `now`; null when
+ * (the largest of N draws). The early end takes the highest with the fastest rate, at the load of now where that
+ * rose; the late end a low one with the slowest rate. Services that follow the clock repeat their last day, raised by the rate. Seconds from `now`; null when
  * memory does not grow.
  */
-export function timeToLimit(fit: GrowthFit, onsetAt: number | null, limitBytes: number, now: number): Interval | null {
+export function timeToLimit(
+  fit: GrowthFit,
+  {
+    limitBytes,
+    now,
+    onsetAt,
+    traffic,
+  }: { limitBytes: number; now: number; onsetAt: number | null; traffic: Traffic | null },
+): Interval | null {
   const { estimate, low, high } = fit.bytesPerHour;
   const running = fit.lives.at(-1);
   if (!(estimate > 0) || running === undefined || running.samples.length === 0) return null;
@@ -40,9 +56,18 @@ export function timeToLimit(fit: GrowthFit, onsetAt: number | null, limitBytes: 
   }
   return {
     estimate: expected,
-    low: wait(quantileOfSorted(peaks, 1), high),
-    high: wait(quantileOfSorted(peaks, 0.5), low),
+    low: wait(quantileOfSorted(peaks, 1), high * loadRise(running.samples, traffic)),
+    high: wait(quantileOfSorted(peaks, LOW_PEAKS), low),
   };
+}
+
+/** Present load over that of the samples, at least 1: a leak by requests grows as much faster as the load has risen. */
+function loadRise(samples: readonly Sample[], traffic: Traffic | null): number {
+  if (traffic === null) return 1;
+  const rates = samples.map(([seconds]) => trafficAt(traffic, seconds));
+  const present = median(rates.slice(-Math.ceil(PRESENT_SHARE * rates.length)));
+  const usual = mean(rates);
+  return usual > 0 ? Math.max(1, present / usual) : 1;
 }
 
 function clamp(seconds: number): number {

@@ -29,8 +29,16 @@ export function toSeriesCase(given: {
     deployAt,
     traffic: trafficOf(memory),
     baseline: baseline === null || baseline.profile.length === 0 ? null : baseline.profile,
-    sloBaselineBytes: baseline?.bytes ?? null,
+    sloBaselineBytes: healthyLevel(baseline),
   };
+}
+
+/**
+ * The level that budgets are of: the upper one where the healthy release went up and down. A service whose busy hours hold
+ * a quarter more than its quiet ones was healthy in both, and is so today.
+ */
+function healthyLevel(baseline: Baseline | null): number | null {
+  return baseline === null ? null : baseline.bytes + baseline.spreadBytes;
 }
 
 /** Load figures that leave out more than this share of the samples' time, at either end, would be guessed there. */

@@ -17,12 +17,12 @@ const RAISES = [
 ] as const satisfies readonly { sign: string; level: AlarmLevel }[];
 export type Sign = (typeof RAISES)[number]['sign'];
 
-/** How many looks in a row it takes. */
+/** How many looks it takes: those that saw a sign, less those that did not. */
 export type WatchPace = Readonly<
   Record<Sign, number> & {
-    /** Calm looks after which trouble that comes back is new. */
+    /** Calm looks in a row after which trouble that comes back is new. */
     calm: number;
-    /** Calm looks after which an incident is closed. */
+    /** Calm looks in a row after which an incident is closed. */
     closed: number;
   }
 >;
@@ -44,8 +44,10 @@ export const WatchState = z.object({
   schema: z.literal(1),
   /** Epoch milliseconds: the moment that the last counted look stands for. */
   atMs: z.number(),
-  /** Looks in a row that saw it. */
+  /** Looks that saw it less those that did not, up to the pace's own number; `calm`: in a row. */
   runs: Runs,
+  /** The release that the runs are of; null: not known. */
+  release: z.string().nullable().default(null),
   /** What was told of the trouble that goes on, and the release that had it; null: nothing. */
   told: z.object({ level: z.enum(['warning', 'critical']), release: z.string().nullable() }).nullable(),
   /** Calm long enough since `told`: the next trouble is another one. */
@@ -75,7 +77,8 @@ export type WatchAction =
  * Tells when a run of looks is full and this trouble was not told yet, or only as a warning; trouble is another one
  * after calm looks, unless an incident is still open and the same release runs. One incident, one thread: an open one is
  * looked into again, otherwise a new one opens. Closes after `pace.closed` calm looks in a row. A look that could not
- * tell neither counts nor interrupts.
+ * tell neither counts nor interrupts; one that did not see a sign takes back one that did, since growth at the edge of
+ * what can be told comes and goes (a slow leak under wander). What one release showed does not count against the next.
  */
 export function advance(
   before: WatchState | null,
@@ -83,12 +86,13 @@ export function advance(
   open: OpenIncident | null,
   pace: WatchPace,
 ): { next: WatchState; action: WatchAction } {
-  const runs = countRuns(before?.runs, look.signs);
+  const isAnotherRelease = before !== null && before.release !== null && before.release !== look.release;
+  const runs = countRuns(isAnotherRelease ? { ...NO_RUNS, calm: before.runs.calm } : before?.runs, look.signs, pace);
   const told = before?.told ?? null;
   const wasCalm = told !== null && ((before?.wasCalm ?? false) || runs.calm >= pace.calm);
-  const next: WatchState = { schema: 1, atMs: look.atMs, runs, told, wasCalm };
+  const next: WatchState = { schema: 1, atMs: look.atMs, runs, release: look.release, told, wasCalm };
 
-  const level = levelOf(runs, pace);
+  const level = levelOf(runs, look.signs, pace);
   if (level !== null) return raise(next, level, look, open?.hasThread === true ? open : null);
   if (runs.calm < pace.closed) return { next, action: NONE };
   const isReported = open !== null && open.verdict !== null;
@@ -109,16 +113,18 @@ function raise(state: WatchState, level: AlarmLevel, look: WatchLook, open: Open
   return { next: state.told === null ? { ...state, told } : state, action: NONE };
 }
 
-function countRuns(before: Runs = NO_RUNS, signs: WatchLook['signs']): Runs {
+function countRuns(before: Runs = NO_RUNS, signs: WatchLook['signs'], pace: WatchPace): Runs {
   if (signs === null) return before;
   const runs = { ...NO_RUNS, calm: signs.length === 0 ? before.calm + 1 : 0 };
-  for (const sign of signs) runs[sign] = before[sign] + 1;
+  for (const { sign } of RAISES) {
+    runs[sign] = signs.includes(sign) ? Math.min(pace[sign], before[sign] + 1) : Math.max(0, before[sign] - 1);
+  }
   return runs;
 }
 
-/** The worst level whose run is full. */
-function levelOf(runs: Runs, pace: WatchPace): AlarmLevel | null {
-  return RAISES.find(({ sign }) => runs[sign] >= pace[sign])?.level ?? null;
+/** The worst level whose run is full, of the signs that are still seen. */
+function levelOf(runs: Runs, signs: WatchLook['signs'], pace: WatchPace): AlarmLevel | null {
+  return RAISES.find(({ sign }) => signs?.includes(sign) === true && runs[sign] >= pace[sign])?.level ?? null;
 }
 
 /** What people know of the present trouble: from us, or from the report of an incident that is still open. */

@@ -57,12 +57,20 @@ function nothingRuns({ oomKillsAt, instances }: ServiceMemory, { critical }: Pol
   };
 }
 
-function toSigns(
-  { verdict, state, sloState, timeToLimitSeconds }: SeriesAnalysis,
-  settings: AnalysisSettings,
-): Judged['signs'] {
+/**
+ * The early end of the time to the limit is early for every service with high peaks: somebody is called at once only
+ * where what is expected is near too. In reaction times.
+ */
+const SOON_EXPECTED = 1.5;
+
+function isLimitSoon({ timeToLimitSeconds: limit }: SeriesAnalysis, { reactionSeconds }: AnalysisSettings): boolean {
+  return limit !== null && limit.low < reactionSeconds && limit.estimate < SOON_EXPECTED * reactionSeconds;
+}
+
+function toSigns(analysis: SeriesAnalysis, settings: AnalysisSettings): Judged['signs'] {
+  const { verdict, state, sloState } = analysis;
   const isLeak = state === 'leak';
-  const isSoon = isLeak && timeToLimitSeconds !== null && timeToLimitSeconds.low < settings.reactionSeconds;
+  const isSoon = isLeak && isLimitSoon(analysis, settings);
   const isOver = sloState === 'critical' || sloState === 'warning';
   const signs = [
     ...(sloState === 'critical' || isSoon ? (['critical'] as const) : []),

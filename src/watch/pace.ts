@@ -28,18 +28,15 @@ export function baselineReadSeconds(policy: Policy): number {
 /**
  * How long each sign must last before somebody is called, as multiples of the warm-up, like every absolute time of the
  * analysis. What a rule of the policy says was sustained already: a second look agrees. Growth is an estimate, and looks
- * 5 min apart see nearly the same data. Measured on 106 seeded services without traffic or history: two looks for every
- * sign would call somebody for 18 of 42 healthy ones that don't fill a cache; an hour and a half of a leak and 3 h of a
- * suspicion for 6 of 40, and 55 of 56 leaks are found, 4.2 h after their onset instead of 2. With seeds that took no part
- * in the choice: 3 of 20 (a daily cycle or a traffic ramp in its first day) and 24 of 28 (`bench/watch.ts`). A leak that
- * reaches the limit sooner is `critical`.
+ * 5 min apart see nearly the same data. Measured on seeded services on their first day (docs/detection.md): two looks for
+ * every sign would call somebody for 18 of 42 healthy ones that don't fill a cache. A leak that reaches the limit sooner
+ * is `critical`.
  */
-const LASTS_WARM_UPS = { critical: 0, leak: 6, 'slow-leak': 6, warning: 0, suspect: 12 } as const;
+const LASTS_WARM_UPS = { critical: 0, leak: 6, 'slow-leak': 6, warning: 0, suspect: 18 } as const;
 const FEWEST_LOOKS = 2;
 
-/** Looks in a row until something is told, believed to be over, and closed (a full window of the policy's). */
-export function watchPace(policy: Policy): WatchPace {
-  const every = watchEverySeconds(policy);
+/** Looks until something is told, believed to be over, and closed (a full window of the policy's). */
+export function watchPace(policy: Policy, every: number = watchEverySeconds(policy)): WatchPace {
   const looksIn = (seconds: number): number => Math.max(FEWEST_LOOKS, 1 + Math.ceil(seconds / every));
   const lasts = (sign: keyof typeof LASTS_WARM_UPS): number => looksIn(LASTS_WARM_UPS[sign] * policy.warmUpSeconds);
   return {

@@ -48,6 +48,8 @@ export type ReplayGiven = {
   policy: Policy;
   fromSeconds: number;
   untilSeconds: number;
+  /** Between two looks; default: as live. Fewer looks cost less and tell later by up to one of them. */
+  everySeconds?: number;
 };
 
 /**
@@ -57,13 +59,12 @@ export type ReplayGiven = {
  * is done after each of them, since a fortnight takes minutes.
  */
 export function* replaySteps(given: ReplayGiven): Generator<number, Replay> {
-  const { memory, policy, fromSeconds, untilSeconds } = given;
-  const everySeconds = watchEverySeconds(policy);
+  const { memory, policy, fromSeconds, untilSeconds, everySeconds = watchEverySeconds(policy) } = given;
   const walk = startWalk();
   let looks = 0;
   for (let at = fromSeconds; at <= untilSeconds; at += everySeconds) {
     looks += 1;
-    lookAt(at, given, walk);
+    lookAt(at, { ...given, everySeconds }, walk);
     yield (at - fromSeconds) / Math.max(1, untilSeconds - fromSeconds);
   }
   const alarms = walk.alarms.map((alarm) => bearOut(alarm, memory.oomKillsAt));
@@ -103,14 +104,19 @@ function startWalk(): Walk {
   return { state: null, open: null, alarms: [], baselines: [], told: 0 };
 }
 
-function lookAt(at: number, { service, memory, policy }: ReplayGiven, walk: Walk): void {
+function lookAt(at: number, { service, memory, policy, everySeconds }: ReplayGiven, walk: Walk): void {
   const seen = memoryAsOf(memory, at, watchWindowSeconds(policy));
   const current = walk.baselines.at(-1)?.baseline ?? null;
   const judged = judgeMemory({ memory: seen, baseline: current, policy, nowSeconds: at });
   const { signs, release } = judged;
   if (signs !== null) walk.told += 1;
   const wasOpen = walk.open !== null;
-  const { next, action } = advance(walk.state, { atMs: at * 1000, signs, release }, walk.open, watchPace(policy));
+  const { next, action } = advance(
+    walk.state,
+    { atMs: at * 1000, signs, release },
+    walk.open,
+    watchPace(policy, everySeconds),
+  );
   walk.state = next;
   follow(walk, at, judged, action);
   if (wasOpen || action.kind !== 'none' || signs?.length !== 0) return;
