@@ -37,6 +37,7 @@ import { createRotas } from './rotas.ts';
 import { runStoredTriage } from './run-triage.ts';
 import { aborted, signalOfStop } from './shutdown.ts';
 import { openPaging, startPaging } from './start-paging.ts';
+import { startTeamNews } from './start-team-news.ts';
 import { startWatching } from './watching.ts';
 import { openWorld, type World } from './world.ts';
 
@@ -151,6 +152,7 @@ async function startBot(world: World): Promise<Bot> {
 
   await queueOrphans(incidents, queue);
   await startPaging(world, paging);
+  await startTeamNews(world, { incidents, pagers, rotas, outbox });
   const desk = createDesk({ world, incidents, baselines, queue, outbox, rotas, audit, silences, observing, refresh });
   await startWatching({
     world,

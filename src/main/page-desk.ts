@@ -10,6 +10,7 @@ import type { UserGroups } from '../adapters/slack/user-groups.ts';
 import type { Service, Team } from '../config/config.ts';
 import type { Incident } from '../incident/incident.ts';
 import type { Pager } from '../incident/pager.ts';
+import type { Silence } from '../incident/silence.ts';
 import { assess, newPager } from '../oncall/escalation.ts';
 import type { Rota } from '../oncall/rota.ts';
 import { Report } from '../report/report.ts';
@@ -69,9 +70,16 @@ export async function consider(incidentId: string, parts: PagingParts): Promise<
   });
   if (done?.pager == null) return;
   if (recheckMs !== null) await planRecheck(incidentId, recheckMs, parts);
+  // What still stands when the silence has ended is looked at then, and told.
+  if (silence !== null && situation.trouble !== 'none') await planRecheck(incidentId, afterSilence(silence), parts);
   await queueDue(done.pager, parts);
   const { raisedAt } = done.pager;
   if (raisedAt !== null) await parts.outbox.reply(incident, `raised ${raisedAt}`, renderRaised(done.pager));
+}
+
+/** Rechecks are planned to the minute: the next full one. */
+function afterSilence({ until }: Silence): number {
+  return Date.parse(until) + 60_000;
 }
 
 /** The job that is due for the pager as it stands; the same one again is stored once. */

@@ -107,7 +107,7 @@ async function runRecheck(
   { pagers, incidents, outbox, triageQueue }: PagingParts,
 ): Promise<void> {
   const pager = await pagers.find(incidentId);
-  if (pager?.state !== 'quiet') return;
+  if (pager?.state !== 'quiet' && pager?.state !== 'over') return;
   const known = await incidents.find(incidentId);
   if (known === null || known.state === 'closed') return;
   const why = '⏳ Looking again: whether this can still wait.';

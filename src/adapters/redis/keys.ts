@@ -82,3 +82,8 @@ export function rollbackHolderKey(prefix: string, service: string): string {
 export function silenceKey(prefix: string, service: string): string {
   return `${prefix}:silence:${encodeURIComponent(service)}`;
 }
+
+/** String that expires: until when the ended shifts of the team were told, epoch milliseconds. */
+export function shiftCursorKey(prefix: string, team: string): string {
+  return `${prefix}:shift-cursor:${encodeURIComponent(team)}`;
+}

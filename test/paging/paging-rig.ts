@@ -1,0 +1,136 @@
+/** Paging without a bot process: real Redis, real queues and outbox, Slack on loopback, and a clock that the test sets. */
+import { Redis } from 'ioredis';
+import { createEscalationQueue, startEscalationWorker } from '../../src/adapters/bullmq/escalation-queue.ts';
+import { createTriageQueue } from '../../src/adapters/bullmq/triage-queue.ts';
+import { closeWorker } from '../../src/adapters/close-worker.ts';
+import { createIncidentBook } from '../../src/adapters/redis/incident-book.ts';
+import { createPagerBook } from '../../src/adapters/redis/pager-book.ts';
+import { createDirectMessages } from '../../src/adapters/slack/direct-messages.ts';
+import { createSlackWeb, type SlackWeb } from '../../src/adapters/slack/slack-web.ts';
+import { createUserGroups } from '../../src/adapters/slack/user-groups.ts';
+import type { Config, Service, Team } from '../../src/config/config.ts';
+import type { Workspace } from '../../src/demo/workspace/workspace.ts';
+import type { Incident } from '../../src/incident/incident.ts';
+import { readEnvironment } from '../../src/main/environment.ts';
+import { consider, type PagingParts } from '../../src/main/page-desk.ts';
+import { createPaging } from '../../src/main/paging.ts';
+import { createRotas } from '../../src/main/rotas.ts';
+import type { World } from '../../src/main/world.ts';
+import type { Report } from '../../src/report/report.ts';
+import { silent, startReplica } from '../slack/outbox-rig.ts';
+import { aReport } from '../slack/reports.ts';
+import type { TestRedis } from '../support/redis.ts';
+
+export const CHANNEL = 'C0PAY';
+/** Saturday 14:02 in Los Angeles; Bob has the week, Alice had the one before. */
+export const SATURDAY = Date.parse('2026-11-21T22:02:00Z');
+
+export function aTeam(changes: Partial<Team> = {}): Team {
+  return {
+    name: 'payments',
+    timezone: 'America/Los_Angeles',
+    channel: CHANNEL,
+    businessHours: { weekdays: [1, 2, 3, 4, 5], fromMinute: 540, toMinute: 1080 },
+    holidays: { country: null, state: null, add: [], remove: [] },
+    onCall: {
+      source: 'rotation',
+      members: ['U0ALICE', 'U0BOB'],
+      handoff: { weekday: 1, minute: 540 },
+      since: '2026-01-05',
+    },
+    escalateAfterSeconds: [300, 300, 600],
+    approvers: [],
+    twoPerson: 'never',
+    ...changes,
+  };
+}
+
+export type Bot = PagingParts & {
+  now: () => number;
+  run: ReturnType<typeof createPaging>['run'];
+  setNow: (ms: number) => void;
+  /** Stores an incident with its report, as a triage leaves it. */
+  report: (changes?: Partial<Report>, openedBy?: string) => Promise<Incident>;
+  /** Every connection is cut, nothing is tidied up. */
+  die: () => void;
+  close: () => Promise<void>;
+};
+
+/** One replica. `web`: what stands between it and Slack. */
+export async function startBot(
+  redis: TestRedis,
+  workspace: Workspace,
+  options: { prefix: string; team?: Team; takesJobs?: boolean; nowMs?: number; web?: (real: SlackWeb) => SlackWeb },
+): Promise<Bot> {
+  const { prefix, team = aTeam(), takesJobs = false } = options;
+  const replica = await startReplica(redis, workspace, { prefix });
+  const client = new Redis({ path: redis.path, maxRetriesPerRequest: 1 });
+  const blocking = new Redis({ path: redis.path, maxRetriesPerRequest: null });
+  for (const one of [client, blocking]) one.on('error', () => {});
+  const real = createSlackWeb({ botToken: workspace.botToken, slackApiUrl: workspace.apiUrl, logger: silent });
+  const web = options.web?.(real) ?? real;
+  let nowMs = options.nowMs ?? SATURDAY;
+  const now = (): number => nowMs;
+  const config = {
+    teams: new Map([[team.name, team]]),
+    services: new Map([['checkout', { name: 'checkout', team: team.name } as Service]]),
+  } as unknown as Config;
+  const handle = { command: () => client, prefix } as World['redis'];
+  const incidents = createIncidentBook(client, prefix, now);
+  const rotas = createRotas({
+    redis: handle,
+    environment: readEnvironment({}),
+    signal: new AbortController().signal,
+    findPeople: async () => await Promise.resolve(new Map()),
+    now,
+  });
+  const parts: PagingParts = {
+    world: { config, logger: silent },
+    incidents,
+    pagers: createPagerBook(client, prefix),
+    silences: { find: async () => await Promise.resolve(null) },
+    rotas,
+    groups: createUserGroups(web),
+    outbox: replica.outbox,
+    messages: createDirectMessages(web),
+    escalations: createEscalationQueue(client, prefix),
+    triageQueue: createTriageQueue(client, prefix),
+    refresh: async (id) => await consider(id, parts),
+    now,
+  };
+  const { run } = createPaging(parts);
+  const worker = takesJobs ? startEscalationWorker({ connection: blocking, prefix, run, onError: () => {} }) : null;
+  return {
+    ...parts,
+    now,
+    run,
+    setNow: (ms) => void (nowMs = ms),
+    async report(changes = {}, openedBy = 'watch') {
+      const symptom = openedBy === 'watch' ? 'memory-growth' : 'asked';
+      const request = {
+        service: 'checkout',
+        symptom,
+        openedBy,
+        channelId: CHANNEL,
+        sinceSeconds: 3600,
+        takeSnapshot: true,
+      } as const;
+      const { incident } = await incidents.openOrJoin(request, 'local');
+      const report = aReport({ incident: incident.id, generatedAt: new Date(nowMs).toISOString(), ...changes });
+      await replica.outbox.publishReport(incident, report);
+      await incidents.saveReport(incident.id, report);
+      return (await incidents.find(incident.id)) ?? incident;
+    },
+    die() {
+      replica.die();
+      client.disconnect();
+      blocking.disconnect();
+    },
+    async close() {
+      if (worker !== null) await closeWorker(worker);
+      await replica.close();
+      client.disconnect();
+      blocking.disconnect();
+    },
+  };
+}
