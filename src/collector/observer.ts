@@ -10,6 +10,8 @@ export type Observation = {
   live: readonly Instance[];
   born: readonly Instance[];
   ended: readonly Instance[];
+  /** OOM kills in the cgroups of services whose watched processes all lived on. Epoch seconds. */
+  childKills: readonly { service: string; at: number }[];
   /** By service: why processes of it are not, or not all, sampled. */
   failures: ReadonlyMap<string, Failure>;
 };
@@ -35,6 +37,13 @@ export function createObserver(services: readonly SampledService[], oomWatch: Oo
     instance.endReason = classifyEnd({ ...instance, endedAt: nowSeconds }, others, wasOomKilled);
   }
 
+  function childKills(live: readonly Instance[]): Observation['childKills'] {
+    return oomWatch.takeStrays().flatMap(({ cgroup, at }) => {
+      const inside = live.filter((instance) => instance.cgroup?.path === cgroup.path);
+      return [...new Set(inside.map(({ service }) => service))].map((service) => ({ service, at }));
+    });
+  }
+
   function observe(nowMs: number): Observation {
     const nowSeconds = nowMs / 1000;
     const passes = [...tables.values()].map((table) => ({ service: table.service, ...table.pass() }));
@@ -54,6 +63,7 @@ export function createObserver(services: readonly SampledService[], oomWatch: Oo
       live,
       born: passes.flatMap((pass) => pass.born),
       ended,
+      childKills: childKills(live),
       failures: new Map(passes.flatMap(({ service, failure }) => (failure === null ? [] : [[service, failure]]))),
     };
   }

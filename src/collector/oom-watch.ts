@@ -3,6 +3,8 @@ import { type MemoryCgroup, readOomKills } from '../adapters/procfs/cgroup.ts';
 /** A kill that no vanished instance explains for so long was one of somebody else (a child, a neighbour in the cgroup). */
 const UNCLAIMED_SECONDS = 60;
 
+const MAX_STRAYS = 100;
+
 type Watched = { cgroup: MemoryCgroup; kills: number; unclaimedAt: number[] };
 
 export interface OomWatch {
@@ -10,6 +12,8 @@ export interface OomWatch {
   refresh(cgroups: readonly MemoryCgroup[], nowSeconds: number): void;
   /** True when the OOM killer took a process of this cgroup lately, and takes that kill off the list. */
   claim(cgroup: MemoryCgroup): boolean;
+  /** Kills that no vanished instance explained in time, each told once: a child or a neighbour was taken. */
+  takeStrays(): { cgroup: MemoryCgroup; at: number }[];
 }
 
 /**
@@ -18,6 +22,7 @@ export interface OomWatch {
  */
 export function createOomWatch(readKills: (cgroup: MemoryCgroup) => number | null = readOomKills): OomWatch {
   const watched = new Map<string, Watched>();
+  let strays: { cgroup: MemoryCgroup; at: number }[] = [];
 
   function refreshOne(cgroup: MemoryCgroup, nowSeconds: number): void {
     const kills = readKills(cgroup);
@@ -28,7 +33,10 @@ export function createOomWatch(readKills: (cgroup: MemoryCgroup) => number | nul
       return;
     }
     const fresh = Array.from({ length: Math.min(1000, Math.max(0, kills - known.kills)) }, () => nowSeconds);
-    known.unclaimedAt = [...known.unclaimedAt.filter((at) => at > nowSeconds - UNCLAIMED_SECONDS), ...fresh];
+    const isOpen = (at: number): boolean => at > nowSeconds - UNCLAIMED_SECONDS;
+    const left = known.unclaimedAt.filter((at) => !isOpen(at)).map((at) => ({ cgroup, at }));
+    strays = [...strays, ...left].slice(-MAX_STRAYS);
+    known.unclaimedAt = [...known.unclaimedAt.filter(isOpen), ...fresh];
     known.kills = kills;
   }
 
@@ -38,6 +46,7 @@ export function createOomWatch(readKills: (cgroup: MemoryCgroup) => number | nul
       for (const path of watched.keys()) if (!named.has(path)) watched.delete(path);
       for (const cgroup of named.values()) refreshOne(cgroup, nowSeconds);
     },
+    takeStrays: () => strays.splice(0),
     claim: (cgroup) => watched.get(cgroup.path)?.unclaimedAt.pop() !== undefined,
   };
 }

@@ -8,6 +8,7 @@ import type { Instance } from './instance.ts';
  */
 export const MAX_WAITING_SAMPLES = 50_000;
 const MAX_WAITING_RECORDS = 5000;
+const MAX_WAITING_CHILD_KILLS = 100;
 
 type Changes = Map<string, { service: string; record: InstanceRecord }>;
 type Waiting = { service: string; instance: string; atMs: number; rssBytes: number; anonymousBytes: number };
@@ -15,9 +16,13 @@ type Waiting = { service: string; instance: string; atMs: number; rssBytes: numb
 /** Tells the bot of OOM kills. Safe to repeat; resolves when they are stored. */
 export type AnnounceKills = (service: string, kills: readonly OomKill[]) => Promise<void>;
 
+/** Tells the bot of a killed child. Safe to repeat; resolves when it is stored. */
+export type AnnounceChildKill = (service: string, at: number) => Promise<void>;
+
 export interface Recorder {
   addSamples(atMs: number, live: readonly Instance[]): void;
   addInstance(instance: Instance): void;
+  addChildKill(kill: { service: string; at: number }): void;
   /** Writes what waits. Rejects with what Redis answers; then nothing is lost and the next call tries again. */
   flush(): Promise<void>;
   /** Throws away what waits: another collector records this host. */
@@ -32,14 +37,17 @@ export function createRecorder({
   samples,
   instances,
   announceKills = async () => {},
+  announceChildKill = async () => {},
 }: {
   host: string;
   samples: Pick<SampleStore, 'append'>;
   instances: InstanceStore;
   announceKills?: AnnounceKills | undefined;
+  announceChildKill?: AnnounceChildKill | undefined;
 }): Recorder {
   let waiting: Waiting[] = [];
   let records: Changes = new Map();
+  let childKills: { service: string; at: number }[] = [];
   let droppedSamples = 0;
 
   function bound(): void {
@@ -64,12 +72,19 @@ export function createRecorder({
       records.set(`${service}/${instance.instance}`, { service, record: toRecord(instance, host) });
       bound();
     },
+    addChildKill(kill) {
+      childKills = [...childKills, kill].slice(-MAX_WAITING_CHILD_KILLS);
+    },
     async flush() {
       const batch = waiting;
       const changed = records;
       waiting = [];
       records = new Map();
       try {
+        for (let kill = childKills[0]; kill !== undefined; kill = childKills[0]) {
+          await announceChildKill(kill.service, kill.at);
+          childKills.shift();
+        }
         await samples.append(groupByInstance(batch));
         await saveRecords({ instances, announceKills }, [...changed.values()]);
       } catch (error) {
@@ -82,6 +97,7 @@ export function createRecorder({
     discard() {
       waiting = [];
       records = new Map();
+      childKills = [];
     },
     dropped: () => droppedSamples,
   };

@@ -52,6 +52,7 @@ export function createSampling(parts: SamplingParts): Sampling {
   function lookAround(): Observation {
     const seen = observer.observe(now());
     for (const instance of [...seen.born, ...seen.ended]) recorder.addInstance(instance);
+    for (const kill of seen.childKills) recorder.addChildKill(kill);
     tell(parts, seen);
     return seen;
   }

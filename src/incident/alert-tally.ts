@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { CHILD_KILL } from './child-kill.ts';
 
 /** What an alert is about. `custom`: none of ours, so it is looked at like growth. */
 export const AlertKind = z.enum(['oom', 'rss_growth', 'custom']);
@@ -163,8 +164,8 @@ function momentOf(rfc3339: string, nowMs: number): number {
 
 function findTwin({ timeline }: AlertTally, alert: Occurrence, atMs: number): TimelineEntry | undefined {
   return timeline.find(
-    ({ event, kind, sources, at }) =>
-      kind === 'oom' &&
+    ({ event, kind, name, sources, at }) =>
+      (kind === 'oom' || name === CHILD_KILL) &&
       (event === 'occurred' || event === 'reopened') &&
       !sources.includes(alert.source) &&
       Math.abs(Date.parse(at) - atMs) <= SAME_KILL_SECONDS * 1000,

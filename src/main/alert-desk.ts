@@ -8,6 +8,7 @@ import type { SilenceBook } from '../adapters/redis/silence-book.ts';
 import type { CommandDesk } from '../adapters/slack/command-desk.ts';
 import type { Outbox } from '../adapters/slack/outbox.ts';
 import { type Alert, instanceOf } from '../alert/alert.ts';
+import { judgeKill, type KillEvidence } from '../alert/judge-kill.ts';
 import { placeAlert, placingLine, unplacedKey } from '../alert/place-alert.ts';
 import type { Service } from '../config/config.ts';
 import { countOccurrence, countResolved, isNewLookDue, type Occurrence } from '../incident/alert-tally.ts';
@@ -23,6 +24,8 @@ export type AlertDeskParts = {
   silences: Pick<SilenceBook, 'find'>;
   triageQueue: TriageQueue;
   outbox: Outbox;
+  /** Lives of the service's processes, and its deploys since then (epoch seconds). */
+  killEvidence: (service: string, sinceSeconds: number) => Promise<KillEvidence>;
   /** May an alert of no service be told, or were there too many? `key`: the same for alerts that are told once. */
   admitUnplaced: (key: string) => Promise<boolean>;
   /** Brings the thread to what is stored of its incident. */
@@ -50,11 +53,28 @@ export function createAlertDesk(parts: AlertDeskParts): AlertDesk {
       const service = placeAlert(parts.world.config.services.values(), alert);
       if (service === null) await tellUnplaced(alert, parts);
       else if (alert.status === 'resolved') await takeEnd(alert, service, parts);
-      else if (!(await isHeld(alert, service, parts))) await openOrCount(alert, service, toldAtMs, parts);
+      else if (!(await isHeld(alert, service, parts)))
+        await openOrCount(await asItIs(alert, service, toldAtMs, parts), service, toldAtMs, parts);
       else if (!(await parts.alertQueue.isKnown({ ...alert, status: 'resolved' }))) return HELD;
       return { kind: 'done' };
     },
   };
+}
+
+/** How far before the alert a deploy may lie that explains it. */
+const EVIDENCE_SECONDS = 86_400;
+
+/** An alert of an OOM kill that was none is named as what it is: it is counted as another alert, and pages nobody. */
+async function asItIs(alert: Alert, { name }: Service, toldAtMs: number, parts: AlertDeskParts): Promise<Alert> {
+  if (alert.kind !== 'oom') return alert;
+  const verdict = judgeKill(alert, toldAtMs, await parts.killEvidence(name, toldAtMs / 1000 - EVIDENCE_SECONDS));
+  if (verdict.kind === 'kill') return alert;
+  parts.world.logger.info(
+    { service: name, alert: alert.name, why: verdict.why },
+    'an alert of an OOM kill that was none',
+  );
+  const said = alert.summary === '' ? '' : `; it says: ${alert.summary}`;
+  return { ...alert, kind: 'custom', summary: `No OOM kill: ${verdict.why}${said}` };
 }
 
 /** A silence never hides an OOM kill: it opens its thread and is counted, and the root says that nobody is paged. */

@@ -9,12 +9,14 @@ import type { Metrics } from '../adapters/metrics/metrics.ts';
 import { createAlertBook } from '../adapters/redis/alert-book.ts';
 import { createDeployBook } from '../adapters/redis/deploy-book.ts';
 import type { RedisIncidentBook } from '../adapters/redis/incident-book.ts';
+import { createInstanceStore } from '../adapters/redis/instance-store.ts';
 import type { SilenceBook } from '../adapters/redis/silence-book.ts';
 import { admitUnplaced } from '../adapters/redis/unplaced-alerts.ts';
 import type { CommandDesk } from '../adapters/slack/command-desk.ts';
 import type { Outbox } from '../adapters/slack/outbox.ts';
 import type { Alert } from '../alert/alert.ts';
 import type { Deploy } from '../alert/deploy.ts';
+import type { KillEvidence } from '../alert/judge-kill.ts';
 import { failed, type Outcome, ok } from '../errors.ts';
 import { createAlertDesk } from './alert-desk.ts';
 import type { World } from './world.ts';
@@ -39,7 +41,22 @@ export function startAlerting({ world, metrics, ...parts }: AlertingParts): read
   closers.add('alert queue', alertQueue.close);
   const alertBook = createAlertBook(redis.command(), redis.prefix);
   const admit = (key: string) => admitUnplaced(redis.command(), redis.prefix, key);
-  const desk = createAlertDesk({ world, alertBook, alertQueue, admitUnplaced: admit, now: Date.now, ...parts });
+  const deploys = createDeployBook(redis.command(), redis.prefix);
+  const { keepSeconds } = config.sampling;
+  const instances = createInstanceStore({ redis: redis.command(), prefix: redis.prefix, keepSeconds });
+  async function killEvidence(service: string, sinceSeconds: number): Promise<KillEvidence> {
+    const [lives, told] = await Promise.all([instances.list(service), deploys.list(service, sinceSeconds)]);
+    return { lives, deploys: told.map(({ release, at }) => ({ release, at: Date.parse(at) / 1000 })) };
+  }
+  const desk = createAlertDesk({
+    world,
+    killEvidence,
+    alertBook,
+    alertQueue,
+    admitUnplaced: admit,
+    now: Date.now,
+    ...parts,
+  });
   const worker = startAlertWorker({
     connection: redis.blocking(),
     prefix: redis.prefix,
@@ -48,7 +65,6 @@ export function startAlerting({ world, metrics, ...parts }: AlertingParts): read
   });
   closers.add('alert worker', () => closeWorker(worker));
 
-  const deploys = createDeployBook(redis.command(), redis.prefix);
   async function storeDeploy(deploy: Deploy): Promise<Outcome<null>> {
     if (!config.services.has(deploy.service)) {
       const known = [...config.services.keys()].slice(0, 20).join(', ');

@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 import { createAlertQueue } from '../adapters/bullmq/alert-queue.ts';
-import { toKillAlert } from '../alert/kill-alert.ts';
+import { toChildKillAlert, toKillAlert } from '../alert/kill-alert.ts';
 import { CommandError, EXIT_CONFIG, EXIT_USAGE, messageOf } from '../errors.ts';
 import { type CollectorOptions, runCollector } from './collector.ts';
 import { probeAccess } from './probe-access.ts';
@@ -22,6 +22,7 @@ export async function collectorCommand(args: readonly string[]): Promise<number>
     await runCollector({
       ...collectorOptions(world, site),
       announceKills: (service, kills) => alerts.add(kills.map((kill) => toKillAlert(service, kill))),
+      announceChildKill: (service, at) => alerts.add([toChildKillAlert(service, at)]),
     });
   } finally {
     for (const failure of await world.closers.closeAll()) world.logger.error(failure, 'did not close in order');

@@ -15,7 +15,7 @@ import { hasEnded, nameCollector } from '../collector/collector-identity.ts';
 import { createIdentifier, type Ping } from '../collector/identify.ts';
 import type { SampledService } from '../collector/instance-table.ts';
 import { createObserver, type Observer } from '../collector/observer.ts';
-import { type AnnounceKills, createRecorder } from '../collector/recorder.ts';
+import { type AnnounceChildKill, type AnnounceKills, createRecorder } from '../collector/recorder.ts';
 import { createSampling, type Sampling } from '../collector/sampling.ts';
 import { createTellOnce, type TellOnce } from '../collector/tell-once.ts';
 import { everyTick } from '../collector/ticker.ts';
@@ -45,6 +45,7 @@ export type CollectorOptions = {
   };
   /** Where OOM kills open their incident; absent: nobody is told. */
   announceKills?: AnnounceKills;
+  announceChildKill?: AnnounceChildKill;
   logger: Logger;
   signal: AbortSignal;
   /** Epoch milliseconds. */
@@ -119,7 +120,12 @@ function openSampling(options: CollectorOptions, { who, host }: Identity): Opene
   const ttlSeconds = Math.ceil(Math.max(HEARTBEAT_TTL_SECONDS, 3 * everySeconds));
   const sampling = createSampling({
     observer,
-    recorder: createRecorder({ host, announceKills: options.announceKills, ...stores }),
+    recorder: createRecorder({
+      host,
+      announceKills: options.announceKills,
+      announceChildKill: options.announceChildKill,
+      ...stores,
+    }),
     identifier: createIdentifier(options.probe.ping),
     stores,
     host,

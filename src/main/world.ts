@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import { createPrometheus, type Prometheus } from '../adapters/prometheus/prometheus.ts';
 import { collectorMemory } from '../adapters/redis/collector-memory.ts';
 import { openRedis, type RedisHandle } from '../adapters/redis/connection.ts';
+import { createDeployBook } from '../adapters/redis/deploy-book.ts';
 import { ensureSchema } from '../adapters/redis/schema-version.ts';
 import type { Config, Service } from '../config/config.ts';
 import { CommandError, EXIT_USAGE } from '../errors.ts';
@@ -12,6 +13,7 @@ import { loadConfig } from './load-config.ts';
 import { createLogger } from './logging.ts';
 import { chooseMemorySource } from './memory-source.ts';
 import { type Closers, createClosers } from './shutdown.ts';
+import { withToldDeploys } from './told-deploys.ts';
 
 export type World = {
   environment: Environment;
@@ -55,7 +57,11 @@ export async function openWorld(signal: AbortSignal): Promise<World> {
     logger,
     redis,
     prometheus,
-    memory: chooseMemorySource(config, prometheus, collected),
+    memory: withToldDeploys(
+      chooseMemorySource(config, prometheus, collected),
+      createDeployBook(redis.command(), redis.prefix),
+      Date.now,
+    ),
     closers,
     signal,
     requireService(name) {

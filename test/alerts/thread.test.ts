@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { CHANNEL, openRig, type Rig, WAIT } from './bot-rig.ts';
+import { CHANNEL, openRig, type Rig, TOKEN, WAIT } from './bot-rig.ts';
 import { alertOf } from './senders.ts';
 
 let rig: Rig;
@@ -54,8 +54,9 @@ describe('an OOM alert', () => {
 
   it('sent by three, and 200 in one webhook, end in one thread with the right count', async () => {
     const alerts = Array.from({ length: 200 }, (_, i) => alertOf({ labels: { pod: `checkout-${i % 20}` } }));
-    const sent = await Promise.all([rig.send(...alerts), rig.send(...alerts), rig.send(...alerts)]);
-    expect(sent).toEqual([200, 200, 200]);
+    // As senders do: what could not be stored in time (503, a busy machine) is sent again.
+    const send = () => vi.waitFor(async () => expect(await rig.send(...alerts)).toBe(200), WAIT);
+    await Promise.all([send(), send(), send()]);
     await vi.waitFor(() => expect(rig.root()).toMatch(/OOM kill ×200 .*20 instances/), WAIT);
     await rig.untilReported();
     expect(replies().filter((text) => text.includes('told by')).length).toBeLessThanOrEqual(6);
@@ -81,6 +82,16 @@ describe('an OOM alert', () => {
     await rig.send(alert);
     await vi.waitFor(() => expect(rig.root()).toMatch(/^🟢 checkout: quiet since .*OOM kill ×1/), WAIT);
     expect(rig.roots()).toHaveLength(1);
+  });
+
+  it('that a deploy explains is named as that restart, and counted as no kill', async () => {
+    const deploy = JSON.stringify({ service: 'checkout', release: 'v9' });
+    const headers = { authorization: `Bearer ${TOKEN}` };
+    expect((await fetch(await rig.url('/deploys'), { method: 'POST', headers, body: deploy })).status).toBe(200);
+    await rig.send(alertOf());
+    await rig.untilReported();
+    expect(rig.root()).toMatch(/^🟠 checkout: memory alert ×1/);
+    await vi.waitFor(() => expect(rig.shown()).toContain('No OOM kill: the deploy of v9 explains this'), WAIT);
   });
 
   it('survives kill -9 of the bot right after the 200: the root still comes, once', async () => {

@@ -73,6 +73,10 @@ test('a kill explains one end in its cgroup, and nothing a minute later', () => 
   expect(watch.claim(cgroup)).toBe(false);
   kills = 5;
   watch.refresh([cgroup], 30);
+  expect(watch.takeStrays()).toEqual([]);
   watch.refresh([cgroup], 100);
   expect(watch.claim(cgroup)).toBe(false);
+  // A child or a neighbour: told once.
+  expect(watch.takeStrays()).toEqual([{ cgroup, at: 30 }]);
+  expect(watch.takeStrays()).toEqual([]);
 });
