@@ -3,7 +3,7 @@ import { Confidence, LeakPattern, Snapshot } from '../analysis/snapshot.ts';
 
 /** What a finished step leaves behind; stored, so that another replica goes on after it. */
 
-export const StepKind = z.enum(['capture', 'compare', 'snapshot', 'evaluate', 'query', 'note']);
+export const StepKind = z.enum(['capture', 'compare', 'snapshot', 'evaluate', 'query', 'note', 'moves']);
 export type StepKind = z.infer<typeof StepKind>;
 
 export const Interval = z.object({ estimate: z.number(), low: z.number(), high: z.number() });
@@ -104,12 +104,25 @@ export const CheckFinding = z.object({
 });
 export type CheckFinding = z.infer<typeof CheckFinding>;
 
+/** One thing that can be done now. `gain`, `guard`: plain text. */
+export const Move = z.object({
+  name: z.string(),
+  gain: z.string(),
+  buysSeconds: z.number().nullable(),
+  state: z.enum(['green', 'amber', 'red']),
+  guard: z.string(),
+});
+export type Move = z.infer<typeof Move>;
+
+export const MovesFinding = z.object({ kind: z.literal('moves'), moves: z.array(Move) });
+
 export const Finding = z.discriminatedUnion('kind', [
   CaptureFinding,
   CompareFinding,
   SnapshotFinding,
   EvaluateFinding,
   CheckFinding,
+  MovesFinding,
 ]);
 export type Finding = z.infer<typeof Finding>;
 

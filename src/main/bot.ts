@@ -29,6 +29,7 @@ import { createDesk } from './desk.ts';
 import { loadRunbooks } from './load-runbooks.ts';
 import { lookActions, lookPart } from './look-actions.ts';
 import { createObserving } from './observing.ts';
+import { createOffHours } from './off-hours.ts';
 import { consider } from './page-desk.ts';
 import { pagerActions } from './pager-actions.ts';
 import { type RootParts, refreshThread, shareRuns, withNewestAlerts } from './refresh-thread.ts';
@@ -117,10 +118,11 @@ async function startBot(world: World): Promise<Bot> {
     queries: world.prometheus,
     thread: withProposals(withNewestAlerts(outbox, incidents), (...reported) => rollbackDesk.consider(...reported)),
   };
-  const runner = { config, runbooks, ports, logger, signal, takeTurn: createTurns() };
+  const rotas = createRotas({ ...world, findPeople: createPeopleByEmail(web) });
+  const isOffHours = createOffHours(world, rotas);
+  const runner = { config, runbooks, ports, logger, signal, takeTurn: createTurns(), isOffHours };
   const queue = createTriageQueue(connection, prefix);
   closers.add('triage queue', queue.close);
-  const rotas = createRotas({ ...world, findPeople: createPeopleByEmail(web) });
   const refresh = shareRuns(async (incidentId) => {
     await consider(incidentId, paging);
     await refreshThread(incidentId, incidents, outbox, { ...runner, rootParts });
@@ -128,7 +130,7 @@ async function startBot(world: World): Promise<Bot> {
   const paging = openPaging({ world, web, incidents, pagers, silences, rotas, outbox, triageQueue: queue, refresh });
   const rollbackDesk = startRollbacks({
     world,
-    rotas,
+    isOffHours,
     incidents,
     baselines,
     rollbacks,

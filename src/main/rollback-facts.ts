@@ -9,6 +9,7 @@ import { openFreeze } from '../mitigation/freeze.ts';
 import { type Inspection, toFacts } from '../mitigation/guard-facts.ts';
 import { JUDGED_ONCE, judgeGuards } from '../mitigation/guards.ts';
 import { approvalsNeeded, type Decider } from '../mitigation/who-decides.ts';
+import type { OffHours } from './off-hours.ts';
 import type { World } from './world.ts';
 
 export type FactParts = {
@@ -16,8 +17,7 @@ export type FactParts = {
   baselines: BaselineStore;
   deploys: DeployBook;
   rollbacks: RollbackBook;
-  /** Is the team of the service not at work? Null: it has none. */
-  isOffHours: (service: Service, nowMs: number) => Promise<boolean | null>;
+  isOffHours: OffHours;
   /** What the site sees of the workload; null: it can't look. */
   inspect: (service: Service, way: Way) => Promise<Inspection | null>;
   now: () => number;

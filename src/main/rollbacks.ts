@@ -2,35 +2,25 @@
 import { createDeployBook } from '../adapters/redis/deploy-book.ts';
 import type { UserGroups } from '../adapters/slack/user-groups.ts';
 import { everyTick } from '../collector/ticker.ts';
-import type { Service } from '../config/config.ts';
 import type { RootPart } from '../report/slack-buttons.ts';
 import { rollbackPart } from '../report/slack-rollback.ts';
 import type { IncidentThread } from '../triage/ports.ts';
 import { createRollbackDesk, type RollbackDesk, type RollbackDeskParts } from './rollback-desk.ts';
-import type { Rotas } from './rotas.ts';
 import type { World } from './world.ts';
 
-export type RollbacksParts = Omit<RollbackDeskParts, 'world' | 'deploys' | 'isOffHours' | 'now'> & {
+export type RollbacksParts = Omit<RollbackDeskParts, 'world' | 'deploys' | 'now'> & {
   world: World;
-  rotas: Rotas;
   groups: UserGroups;
 };
 
 /** An approval that ran out is shown within this time; so long waits what was approved when a bot died. Seconds. */
 const SWEEP_EVERY_SECONDS = 10;
-/** A press waits for the hours of its team at the most; its holidays are known from earlier by then. */
-const HOURS_PATIENCE_MS = 500;
 
 /** The desk; its sweep runs until the world closes. */
-export function startRollbacks({ world, rotas, ...parts }: RollbacksParts): RollbackDesk {
+export function startRollbacks({ world, ...parts }: RollbacksParts): RollbackDesk {
   const { redis, logger, closers } = world;
-  const isOffHours = async (service: Service, nowMs: number): Promise<boolean | null> => {
-    const team = service.team === null ? undefined : world.config.teams.get(service.team);
-    if (team === undefined) return null;
-    return (await rotas.hoursOf(team, HOURS_PATIENCE_MS)).hours.at(nowMs).kind !== 'open';
-  };
   const deploys = createDeployBook(redis.command(), redis.prefix);
-  const desk = createRollbackDesk({ world, deploys, isOffHours, now: Date.now, ...parts });
+  const desk = createRollbackDesk({ world, deploys, now: Date.now, ...parts });
   const stop = new AbortController();
   let sweeping: Promise<void> | null = null;
   const sweep = (): void => {

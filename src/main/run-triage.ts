@@ -8,6 +8,7 @@ import { type Runbook, selectRunbook } from '../runbook/runbook.ts';
 import type { TriagedService } from '../triage/context.ts';
 import type { Ports } from '../triage/ports.ts';
 import { triage } from '../triage/triage.ts';
+import type { OffHours } from './off-hours.ts';
 
 export type TriageRunner = {
   config: Config;
@@ -17,6 +18,8 @@ export type TriageRunner = {
   signal: AbortSignal;
   /** Shared by all walks of this process. */
   takeTurn?: () => Promise<void>;
+  /** Chooses the runbooks that are for off-hours. Absent: those for any hour. */
+  isOffHours?: OffHours;
 };
 
 /** The part of the configuration that a walk needs. */
@@ -35,7 +38,8 @@ export async function runTriage(incident: Incident, request: TriageRequest, runn
       'Run every bot with the same configuration.',
     );
   }
-  const runbook = selectRunbook(runbooks, service, incident.symptom);
+  const isOffHours = (await runner.isOffHours?.(service, ports.now())) === true;
+  const runbook = selectRunbook(runbooks, service, incident.symptom, isOffHours);
   if (runbook === null) {
     throw new CommandError(EXIT_CONFIG, `no runbook fits ${incident.symptom}`, 'Add one to the directory `runbooks`.');
   }

@@ -10,6 +10,7 @@ export function buildReport(incident: Incident, results: readonly StepResult[], 
   const compare = findingOf(results, 'compare');
   const snapshot = findingOf(results, 'snapshot')?.snapshot ?? null;
   const evaluate = findingOf(results, 'evaluate');
+  const moves = findingOf(results, 'moves')?.moves;
   return {
     schema: 1,
     incident: incident.id,
@@ -42,6 +43,7 @@ export function buildReport(incident: Incident, results: readonly StepResult[], 
     pattern: evaluate?.pattern ?? null,
     steps: results.map(({ step, outcome, seconds, note }) => ({ step, outcome, seconds, note })),
     data: { source: capture?.source ?? 'none', ageSeconds: capture?.dataAgeSeconds ?? null },
+    ...(moves === undefined ? {} : { moves }),
     checks: results.flatMap(({ finding }) => {
       if (finding?.kind !== 'check') return [];
       const { title, text, links } = finding;

@@ -31,6 +31,10 @@ export function renderReportText(report: Report): string {
     ...(pattern === null ? [] : patternLines(pattern)),
     ...(snapshot === null ? [] : layerLines(snapshot)),
     ...siblingLines(snapshot?.sibling ?? null),
+    ...list(
+      'What can be done now',
+      (report.moves ?? []).map(({ name, gain, state, guard }) => `${state}: ${name}: ${gain} (${guard})`),
+    ),
     ...list('What would change this', recommendation.wouldChange),
     ...list(
       'Checks',

@@ -1,7 +1,7 @@
 /** The report as JSON: the shape that contract users hold on to. Units in the names; what was not measured is null. */
 import { z } from 'zod';
 import { Confidence, LeakPattern, Snapshot } from '../analysis/snapshot.ts';
-import { ComparedBaseline, Growth, Interval, Onset, Verdict } from '../incident/step-result.ts';
+import { ComparedBaseline, Growth, Interval, Move, Onset, Verdict } from '../incident/step-result.ts';
 
 export const RecommendedAction = z.enum(['rollback', 'restart', 'raise-limit', 'investigate', 'none']);
 export type RecommendedAction = z.infer<typeof RecommendedAction>;
@@ -56,6 +56,8 @@ export const Report = z.object({
   steps: z.array(ReportStep).readonly(),
   /** Age of the newest sample when the verdict was reached, and where the samples came from. */
   data: z.object({ source: z.string(), ageSeconds: z.number().nullable() }),
+  /** What can be done now and undone later, in order; absent: the runbook has no such step. */
+  moves: z.array(Move).readonly().optional(),
   /** Lines of `query` and `note` steps: the team's own checks. Plain text. */
   checks: z.array(z.object({ title: z.string(), text: z.string(), links: z.array(z.string()).readonly() })).readonly(),
 });

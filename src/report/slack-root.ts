@@ -77,6 +77,7 @@ export function renderReportRoot(report: Report, { requestedBy, link: page }: Re
     ['Why', sentences(recommendation.reasons) || 'no reason was given'],
     ...(culprit === null ? [] : [['Inside', escapeMrkdwn(culprit)] satisfies [string, string]]),
     ['Do', `${escapeMrkdwn(nextAction(report))} (confidence ${recommendation.confidence})`],
+    ...movesLine(report),
     ['Would change this', sentences(recommendation.wouldChange) || 'nothing known'],
     ...notMeasured(report),
   ];
@@ -118,6 +119,23 @@ export function headline({ verdict, recommendation }: Report): { sign: string; w
     case 'none':
       return { sign, words: verdictWords(verdict) };
   }
+}
+
+const MOVE_SIGNS = { green: '✅', amber: '⚠️', red: '⛔' } as const;
+
+/** What can be done until somebody is at work: `✅ add 2 instances: buys about 6 h (undone by …)`. */
+function movesLine({ moves = [] }: Report): [string, string][] {
+  if (moves.length === 0) return [];
+  const lines = moves.map(
+    ({ name, gain, state, guard }, i) =>
+      `${i + 1}. ${MOVE_SIGNS[state]} ${escapeMrkdwn(name, 100)}: ${escapeMrkdwn(gain)} (${escapeMrkdwn(guard)})`,
+  );
+  return [
+    [
+      'Safe now',
+      `${lines.some((line) => line.includes('⛔')) ? 'not what is marked ⛔' : 'in this order'}\n${lines.join('\n')}`,
+    ],
+  ];
 }
 
 function verdictWords(verdict: Report['verdict']): string {

@@ -31,7 +31,19 @@ const Note = z.strictObject({
   why: why.optional(),
 });
 
-export const RunbookStep = z.discriminatedUnion('step', [Measure, Query, Note]);
+export const RunbookMove = z.discriminatedUnion('move', [
+  z.strictObject({ move: z.literal('roll-back') }),
+  z.strictObject({ move: z.literal('add-instances'), count: z.int().min(1).max(100) }),
+  /** 0.25 = a quarter more. */
+  z.strictObject({ move: z.literal('raise-limit'), by: z.number().min(0.01).max(4) }),
+  z.strictObject({ move: z.literal('recycle-worst') }),
+]);
+export type RunbookMove = z.infer<typeof RunbookMove>;
+
+/** Reversible moves, the first one to try first; what each buys is computed. */
+const Moves = z.strictObject({ step: z.literal('moves'), moves: z.array(RunbookMove).min(1).max(10), why });
+
+export const RunbookStep = z.discriminatedUnion('step', [Measure, Query, Note, Moves]);
 export type RunbookStep = z.infer<typeof RunbookStep>;
 
 export const Runbook = z.strictObject({
@@ -39,21 +51,25 @@ export const Runbook = z.strictObject({
   symptoms: z.array(Symptom).min(1),
   /** Services that this one is for; without it, every service. */
   services: z.array(z.string()).optional(),
+  /** Only while the service's team is not at work; without it, at any hour. */
+  when: z.literal('offHours').optional(),
   steps: z.array(RunbookStep).min(1).max(30),
 });
 export type Runbook = z.infer<typeof Runbook>;
 
 /**
  * The runbook of a service's symptom: the one that the service asks for by name, else one that names the service,
- * else the first that fits the symptom; null when none does.
+ * else the first that fits the symptom; off-hours, those for off-hours first. Null when none does.
  */
 export function selectRunbook(
   runbooks: readonly Runbook[],
   service: { name: string; runbook: string | null },
   symptom: Symptom,
+  isOffHours = false,
 ): Runbook | null {
   const named = service.runbook === null ? undefined : runbooks.find((r) => r.runbook === service.runbook);
-  const fitting = runbooks.filter((r) => r.symptoms.includes(symptom));
+  const open = runbooks.filter((r) => r.symptoms.includes(symptom) && (r.when === undefined || isOffHours));
+  const fitting = open.toSorted((a, b) => Number(a.when === undefined) - Number(b.when === undefined));
   return (
     named ??
     fitting.find((r) => r.services?.includes(service.name)) ??

@@ -3,6 +3,7 @@ import type { StepContext, StepOutcome } from '../context.ts';
 import { capture } from './capture.ts';
 import { compare } from './compare.ts';
 import { evaluate } from './evaluate.ts';
+import { moves } from './moves.ts';
 import { note } from './note.ts';
 import { query } from './query.ts';
 import { snapshot } from './snapshot.ts';
@@ -22,5 +23,7 @@ export async function runStep(step: RunbookStep, context: StepContext): Promise<
       return await query(step, context);
     case 'note':
       return note(step);
+    case 'moves':
+      return await moves(step, context);
   }
 }

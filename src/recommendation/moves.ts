@@ -1,0 +1,131 @@
+/** Reversible moves in the order of a runbook, each with what it buys and whether it is safe now. Pure. */
+import type { RestartDebt } from '../analysis/restart-debt.ts';
+import type { CaptureFinding, CompareFinding, EvaluateFinding, Move } from '../incident/step-result.ts';
+import type { RunbookMove } from '../runbook/runbook.ts';
+import { formatBytes, formatDuration, formatRate } from '../units.ts';
+
+export type MoveFacts = {
+  capture: CaptureFinding | null;
+  compare: CompareFinding | null;
+  evaluate: EvaluateFinding | null;
+  /** Was the live process looked into, so that a restart destroys no evidence? */
+  hasEvidence: boolean;
+  debt: RestartDebt;
+};
+
+/** So near, a restart does not wait for a look into the process. */
+const TOO_NEAR_SECONDS = 900;
+/** More restarts than this in a day hide the leak from everybody who could mend it. */
+const RESTARTS_IN_DAY = 2;
+
+/** Nothing where memory is healthy: then there is nothing to buy. */
+export function judgeMoves(moves: readonly RunbookMove[], facts: MoveFacts): Move[] {
+  const verdict = facts.evaluate?.verdict ?? 'inconclusive';
+  if (verdict === 'healthy') return [];
+  return moves.map((move) => {
+    switch (move.move) {
+      case 'roll-back':
+        return rollBack(facts);
+      case 'add-instances':
+        return addInstances(move.count, facts);
+      case 'raise-limit':
+        return raiseLimit(move.by, facts);
+      case 'recycle-worst':
+        return recycleWorst(facts);
+    }
+  });
+}
+
+function rollBack({ evaluate }: MoveFacts): Move {
+  const advice = evaluate?.recommendation;
+  const name = 'roll back';
+  if (advice?.action !== 'rollback') {
+    return no(name, 'nothing', 'not advised: growth did not begin with the release that runs, as far as can be told');
+  }
+  const way = `${advice.from ?? '?'} → ${advice.to ?? '?'}`;
+  return {
+    name: `${name} ${way}`,
+    gain: 'ends the growth',
+    buysSeconds: null,
+    state: 'green',
+    guard: 'whoever may approve it decides; undone by rolling forward',
+  };
+}
+
+/** The same load on more instances: each grows that much slower, if its growth follows the load. */
+function addInstances(count: number, facts: MoveFacts): Move {
+  const name = `add ${count} instance${count === 1 ? '' : 's'}`;
+  const running = facts.capture?.instances.length ?? 0;
+  const left = secondsLeft(facts);
+  if (running === 0 || left === null) return no(name, 'not known', 'growth, limit or number of instances is not known');
+  const buys = left * (count / running);
+  const gain = `buys about ${formatDuration(buys)} (${running} → ${running + count}), as far as growth follows the shared load`;
+  return { name, gain, buysSeconds: buys, state: 'green', guard: 'undone by taking them away again' };
+}
+
+function raiseLimit(by: number, { capture, compare }: MoveFacts): Move {
+  const name = `raise the limit by ${Math.round(by * 100)} %`;
+  const limit = capture?.limitBytes ?? null;
+  const growth = growthOf(compare);
+  if (limit === null || growth === null) return no(name, 'not known', 'growth or limit is not known');
+  const buys = ((limit * by) / growth) * 3600;
+  const gain = `buys about ${formatDuration(buys)} (${formatBytes(limit * by)} at ${formatRate(growth)})`;
+  return {
+    name,
+    gain,
+    buysSeconds: buys,
+    state: 'amber',
+    guard: 'only if the node has that much to spare: look first',
+  };
+}
+
+function recycleWorst(facts: MoveFacts): Move {
+  const name = 'restart the worst instance';
+  const { compare, debt, hasEvidence } = facts;
+  const growth = growthOf(compare);
+  const fresh = compare?.baseline?.bytes ?? null;
+  const worst = compare?.worstBytes ?? null;
+  const gained = growth === null || fresh === null || worst === null ? null : ((worst - fresh) / growth) * 3600;
+  const gain = `${gained === null || gained <= 0 ? 'buys a time that is not known' : `buys about ${formatDuration(gained)}`}; it is no fix${debtPhrase(debt)}`;
+  const buysSeconds = gained !== null && gained > 0 ? gained : null;
+  if (debt.restartsInDay >= RESTARTS_IN_DAY) {
+    return no(
+      name,
+      gain,
+      `restarted ${debt.restartsInDay} times in 24 h already (at most ${RESTARTS_IN_DAY}): ask the owner`,
+    );
+  }
+  const left = secondsLeft(facts);
+  if (!hasEvidence && (left === null || left > TOO_NEAR_SECONDS)) {
+    return {
+      name,
+      gain,
+      buysSeconds,
+      state: 'amber',
+      guard: 'look into the process first: a restart destroys the evidence',
+    };
+  }
+  const guard = hasEvidence ? 'the evidence is taken' : 'the limit is minutes away: no time for a look';
+  return { name, gain, buysSeconds, state: 'green', guard };
+}
+
+/** `; restarts hide +38 MiB/h (7 d looked at)`. */
+function debtPhrase({ hiddenBytesPerHour, windowSeconds }: RestartDebt): string {
+  if (hiddenBytesPerHour === null) return '';
+  return `; restart debt: restarts hide ${formatRate(hiddenBytesPerHour)} (over ${formatDuration(windowSeconds)})`;
+}
+
+/** Null: not measured, or never at this growth. */
+function secondsLeft({ compare }: MoveFacts): number | null {
+  const left = compare?.analysis.timeToLimitSeconds?.estimate ?? null;
+  return left !== null && Number.isFinite(left) ? left : null;
+}
+
+function growthOf(compare: CompareFinding | null): number | null {
+  const growth = compare?.analysis.growth?.bytesPerHour ?? null;
+  return growth !== null && growth > 0 ? growth : null;
+}
+
+function no(name: string, gain: string, guard: string): Move {
+  return { name, gain, buysSeconds: null, state: 'red', guard };
+}

@@ -1,0 +1,185 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, it, test } from 'vitest';
+import type { InstanceMemory, ServiceMemory } from '../../src/analysis/memory.ts';
+import { restartDebt } from '../../src/analysis/restart-debt.ts';
+import { parseRunbook } from '../../src/config/parse-runbook.ts';
+import type { CaptureFinding, CompareFinding, EvaluateFinding } from '../../src/incident/step-result.ts';
+import { judgeMoves, type MoveFacts } from '../../src/recommendation/moves.ts';
+import { selectRunbook } from '../../src/runbook/runbook.ts';
+
+const MIB = 1024 ** 2;
+const HOUR = 3600;
+const MOVES = [
+  { move: 'roll-back' },
+  { move: 'add-instances', count: 2 },
+  { move: 'raise-limit', by: 0.25 },
+  { move: 'recycle-worst' },
+] as const;
+
+const capture: CaptureFinding = {
+  kind: 'capture',
+  source: 'collector',
+  dataAgeSeconds: 10,
+  instances: ['a', 'b', 'c', 'd'].map((instance) => ({ instance, bytes: 900 * MIB, release: 'v2', startedAt: null })),
+  limitBytes: 1000 * MIB,
+  growth: null,
+  oomKills: null,
+};
+const compare: CompareFinding = {
+  kind: 'compare',
+  baseline: { bytes: 500 * MIB, release: 'v1', recordedAt: '2026-11-20T00:00:00Z', deltaRatio: 0.8 },
+  worstInstance: 'a',
+  worstBytes: 900 * MIB,
+  release: 'v2',
+  previousRelease: 'v1',
+  deployedAt: null,
+  onset: null,
+  analysis: {
+    verdict: 'critical',
+    state: 'leak',
+    probability: 0.99,
+    growth: { bytesPerHour: 50 * MIB, low: 45 * MIB, high: 55 * MIB, windowSeconds: HOUR, samples: 240 },
+    timeToLimitSeconds: { estimate: 2 * HOUR, low: 1.8 * HOUR, high: 2.2 * HOUR },
+    deploy: null,
+    sloState: 'critical',
+    overBaselineRatio: 0.8,
+    returnsInQuiet: null,
+    reasons: [],
+    wouldChange: [],
+  },
+};
+const evaluate: EvaluateFinding = {
+  kind: 'evaluate',
+  verdict: 'critical',
+  pattern: null,
+  recommendation: { action: 'rollback', from: 'v2', to: 'v1', confidence: 'high', reasons: [], wouldChange: [] },
+};
+const FACTS: MoveFacts = {
+  capture,
+  compare,
+  evaluate,
+  hasEvidence: true,
+  debt: { restartsInDay: 0, hiddenBytesPerHour: null, windowSeconds: HOUR },
+};
+const near = (estimate: number): CompareFinding => ({
+  ...compare,
+  analysis: { ...compare.analysis, timeToLimitSeconds: { estimate, low: estimate, high: estimate } },
+});
+
+describe('moves', () => {
+  it('are in the order of the runbook, each with what it buys by this growth', () => {
+    const judged = judgeMoves(MOVES, FACTS);
+    expect(judged.map(({ name, buysSeconds, state }) => [name, buysSeconds, state])).toEqual([
+      ['roll back v2 → v1', null, 'green'],
+      ['add 2 instances', HOUR, 'green'],
+      ['raise the limit by 25 %', 5 * HOUR, 'amber'],
+      ['restart the worst instance', 8 * HOUR, 'green'],
+    ]);
+    expect(judged[2]?.gain).toBe('buys about 5 h (250 MiB at +50.0 MiB/h)');
+    expect(judged[3]?.gain).toContain('it is no fix');
+  });
+
+  const rows: [string, number, Partial<MoveFacts>, string, RegExp][] = [
+    [
+      'no rollback is advised',
+      0,
+      { evaluate: { ...evaluate, recommendation: { ...evaluate.recommendation, action: 'restart' } } },
+      'red',
+      /not advised/,
+    ],
+    [
+      'instances without a time to the limit',
+      1,
+      { compare: { ...compare, analysis: { ...compare.analysis, timeToLimitSeconds: null } } },
+      'red',
+      /not known/,
+    ],
+    ['a limit that is not known', 2, { capture: { ...capture, limitBytes: null } }, 'red', /not known/],
+    ['a restart before anybody looked', 3, { hasEvidence: false }, 'amber', /look into the process first/],
+    ['a restart with minutes left', 3, { hasEvidence: false, compare: near(600) }, 'green', /minutes away/],
+    ['a second restart of the day', 3, { debt: { ...FACTS.debt, restartsInDay: 1 } }, 'green', /evidence/],
+    [
+      'a third restart of the day',
+      3,
+      { debt: { ...FACTS.debt, restartsInDay: 2 } },
+      'red',
+      /restarted 2 times in 24 h/,
+    ],
+  ];
+  test.each(rows)('%s', (_case, index, changes, state, guard) => {
+    const move = judgeMoves(MOVES, { ...FACTS, ...changes })[index];
+    expect(move?.state).toBe(state);
+    expect(move?.guard).toMatch(guard);
+  });
+
+  it('are none where memory is healthy', () => {
+    expect(judgeMoves(MOVES, { ...FACTS, evaluate: { ...evaluate, verdict: 'healthy' } })).toEqual([]);
+  });
+
+  it('tell the debt of restarts', () => {
+    const debt = { restartsInDay: 1, hiddenBytesPerHour: 38 * MIB, windowSeconds: 7 * 86_400 };
+    expect(judgeMoves(MOVES, { ...FACTS, debt })[3]?.gain).toContain('restarts hide +38.0 MiB/h (over 7 d)');
+  });
+});
+
+describe('the debt of restarts', () => {
+  const now = 1_800_000_000;
+  /** Seven nights: from 04:00 to 04:00 a process grows by 38 MiB/h, and is restarted. */
+  const nightly = (endReason: InstanceMemory['endReason']): ServiceMemory => {
+    const lives = Array.from({ length: 7 }, (_, day): InstanceMemory => {
+      const startedAt = now - (7 - day) * 86_400;
+      const samples = Array.from(
+        { length: 25 },
+        (_x, hour) => [startedAt + hour * HOUR, (500 + 38 * hour) * MIB] as const,
+      );
+      const isLive = day === 6;
+      return {
+        instance: `p${day}`,
+        release: 'v2',
+        startedAt,
+        endedAt: isLive ? null : startedAt + 86_400,
+        endReason: isLive ? null : endReason,
+        limitBytes: null,
+        samples: samples.map(([at, bytes]) => [at, bytes]),
+      };
+    });
+    return { source: 'collector', instances: lives, limitBytes: null, oomKillsAt: [], deploys: [] };
+  };
+
+  it('is what they gave back, spread over the time', () => {
+    const debt = restartDebt(nightly('restart'), now, 0);
+    expect(debt.windowSeconds).toBe(7 * 86_400);
+    expect((debt.hiddenBytesPerHour ?? 0) / MIB).toBeCloseTo((38 * 6) / 7, 5);
+    expect(debt.restartsInDay).toBe(0);
+    expect(restartDebt(nightly('recycle'), now - 60, 0).restartsInDay).toBe(1);
+  });
+
+  it('is none by deploys, and none that is not seen', () => {
+    expect(restartDebt(nightly('deploy'), now, 0)).toMatchObject({ hiddenBytesPerHour: null, restartsInDay: 0 });
+    expect(restartDebt({ ...nightly('restart'), instances: [] }, now, 0).hiddenBytesPerHour).toBeNull();
+  });
+
+  it('does not count what a process grows while it starts', () => {
+    const all = restartDebt(nightly('restart'), now, 0).hiddenBytesPerHour ?? 0;
+    const warm = restartDebt(nightly('restart'), now, 12 * HOUR).hiddenBytesPerHour ?? 0;
+    expect(warm / all).toBeCloseTo(0.5, 5);
+  });
+});
+
+describe('the weekend runbook', () => {
+  const read = (name: string) => {
+    const parsed = parseRunbook(readFileSync(`runbooks/${name}.yaml`, 'utf8'));
+    if ('problems' in parsed) throw new Error(JSON.stringify(parsed.problems));
+    return parsed.runbook;
+  };
+
+  it('ships, looks before it moves, and is chosen off-hours only', () => {
+    const all = [read('memory'), read('weekend')];
+    const steps = all[1]?.steps.map(({ step }) => step) ?? [];
+    expect(steps.indexOf('snapshot')).toBeLessThan(steps.indexOf('moves'));
+    const service = { name: 'checkout', runbook: null };
+    expect(selectRunbook(all, service, 'oom-kill')?.runbook).toBe('memory');
+    expect(selectRunbook(all, service, 'oom-kill', true)?.runbook).toBe('weekend');
+    expect(selectRunbook(all, { ...service, runbook: 'memory' }, 'oom-kill', true)?.runbook).toBe('memory');
+  });
+});
