@@ -9,6 +9,7 @@ import { isFirstSeen } from '../adapters/redis/first-seen.ts';
 import { isSiteAlive } from '../adapters/redis/heartbeat.ts';
 import { createIncidentBook, type RedisIncidentBook } from '../adapters/redis/incident-book.ts';
 import { createPagerBook } from '../adapters/redis/pager-book.ts';
+import { patiently } from '../adapters/redis/patiently.ts';
 import { createRollbackBook } from '../adapters/redis/rollback-book.ts';
 import { createSilenceBook } from '../adapters/redis/silence-book.ts';
 import { createOutbox } from '../adapters/slack/outbox.ts';
@@ -152,7 +153,7 @@ async function startBot(world: World): Promise<Bot> {
   });
   closers.add('triage worker', () => closeWorker(triageWorker));
 
-  await queueOrphans(incidents, queue);
+  await patiently(() => queueOrphans(incidents, queue), logger);
   await startPaging(world, paging);
   await startTeamNews(world, { incidents, pagers, rotas, outbox });
   const desk = createDesk({ world, incidents, baselines, queue, outbox, rotas, audit, silences, observing, refresh });

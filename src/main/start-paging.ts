@@ -3,6 +3,7 @@ import type { TriageQueue } from '../adapters/bullmq/triage-queue.ts';
 import { closeWorker } from '../adapters/close-worker.ts';
 import type { RedisIncidentBook } from '../adapters/redis/incident-book.ts';
 import type { PagerBook } from '../adapters/redis/pager-book.ts';
+import { patiently } from '../adapters/redis/patiently.ts';
 import type { SilenceBook } from '../adapters/redis/silence-book.ts';
 import { createDirectMessages } from '../adapters/slack/direct-messages.ts';
 import type { Outbox } from '../adapters/slack/outbox.ts';
@@ -42,5 +43,5 @@ export async function startPaging({ logger, redis, closers }: World, parts: Pagi
     onError: (err) => logger.warn({ err }, 'an escalation failed and is tried again'),
   });
   closers.add('escalation worker', () => closeWorker(worker));
-  await parts.escalations.keepSweeping();
+  await patiently(() => parts.escalations.keepSweeping(), logger);
 }

@@ -6,6 +6,7 @@ import { closeWorker } from '../adapters/close-worker.ts';
 import type { Metrics } from '../adapters/metrics/metrics.ts';
 import type { BaselineStore } from '../adapters/redis/baseline-store.ts';
 import type { RedisIncidentBook } from '../adapters/redis/incident-book.ts';
+import { patiently } from '../adapters/redis/patiently.ts';
 import type { SilenceBook } from '../adapters/redis/silence-book.ts';
 import { createWatchStateStore } from '../adapters/redis/watch-state-store.ts';
 import type { CommandDesk } from '../adapters/slack/command-desk.ts';
@@ -37,9 +38,11 @@ export async function startWatching(parts: WatchingParts): Promise<void> {
   const { config, logger, redis, signal, closers } = parts.world;
   const schedule = createWatchSchedule(redis.command(), redis.prefix);
   closers.add('watch schedule', schedule.close);
-  await schedule.keep(
-    [...config.services.values()].map(({ name, policy }) => ({ name, everySeconds: watchEverySeconds(policy) })),
-  );
+  const services = [...config.services.values()].map(({ name, policy }) => ({
+    name,
+    everySeconds: watchEverySeconds(policy),
+  }));
+  await patiently(() => schedule.keep(services), logger);
   const ports = toWatchPorts(parts);
   const worker = startWatchWorker({
     connection: redis.blocking(),

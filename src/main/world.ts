@@ -4,6 +4,7 @@ import { createPrometheus, type Prometheus } from '../adapters/prometheus/promet
 import { collectorMemory } from '../adapters/redis/collector-memory.ts';
 import { openRedis, type RedisHandle } from '../adapters/redis/connection.ts';
 import { createDeployBook } from '../adapters/redis/deploy-book.ts';
+import { patiently } from '../adapters/redis/patiently.ts';
 import { ensureSchema } from '../adapters/redis/schema-version.ts';
 import type { Config, Service } from '../config/config.ts';
 import { CommandError, EXIT_USAGE } from '../errors.ts';
@@ -37,7 +38,7 @@ export async function openWorld(signal: AbortSignal): Promise<World> {
   const closers = createClosers();
   const redis = await openRedis({ url: environment.redisUrl?.reveal() ?? null, configDir: config.directory, logger });
   closers.add('redis', redis.close);
-  await ensureSchema(redis.command(), redis.prefix, logger).catch(async (error: unknown) => {
+  await patiently(() => ensureSchema(redis.command(), redis.prefix, logger), logger).catch(async (error: unknown) => {
     await redis.close();
     throw error;
   });

@@ -18,6 +18,7 @@ export type Rig = {
   /** SIGTERM; its exit code. */
   stopBot: () => Promise<number | null>;
   startBot: () => void;
+  botPid: () => number | undefined;
   url: (path: string) => Promise<string>;
   /** As Alertmanager sends them; the status of the answer. */
   send: (...alerts: readonly unknown[]) => Promise<number>;
@@ -62,6 +63,7 @@ export async function openRig(config: (sockets: string) => string = shortConfig)
     startBot() {
       bot = startBot();
     },
+    botPid: () => bot.child.pid,
     async send(...alerts) {
       const body = JSON.stringify(alertmanagerBody(...alerts));
       const headers = { authorization: `Bearer ${TOKEN}` };

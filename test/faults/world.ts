@@ -42,7 +42,7 @@ export async function openWorld(services: number): Promise<FaultWorld> {
   const [stage, redis, workspace] = await Promise.all([
     openStage((sockets) => config(sockets, services)),
     startRedis(),
-    startWorkspace({ channels, eventRetryDelaysMs: [0, 1000, 5000, 10_000] }),
+    startWorkspace({ channels, eventRetryDelaysMs: Array.from({ length: 40 }, () => 3000) }),
   ]);
   const proxy = await startProxy(join(redis.dir, 'p'), redis.path);
   const roles = startRoles(stage, workspace, proxy);

@@ -4,6 +4,7 @@ import type { Logger } from 'pino';
 import { percentDecoded } from '../../config/secret.ts';
 import { CommandError, EXIT_UNAVAILABLE, messageOf } from '../../errors.ts';
 import { type EmbeddedRedis, openEmbedded } from './embedded.ts';
+import { patiently } from './patiently.ts';
 import { checkServer, readServerInfo } from './server-info.ts';
 
 /** Of every key. The hash tag puts them all into one slot, so that scripts over several keys work in a Redis Cluster. */
@@ -76,7 +77,7 @@ export async function openRedis(options: {
   try {
     await embedded?.ensureServer();
     await connected(command, place);
-    checkServer(await readServerInfo(command), place, logger);
+    checkServer(await patiently(() => readServerInfo(command), logger), place, logger);
   } catch (error) {
     await close();
     throw error;

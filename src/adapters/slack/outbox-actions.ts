@@ -101,7 +101,8 @@ async function edit(delivery: Delivery, thread: ThreadState, action: Extract<Act
       await store.markSent(thread, slot.key, { ts, version: slot.version }, true);
       return await succeeded(delivery, thread.channelId);
     case 'unanswered':
-      return await backOff(delivery, thread, answer.why);
+      // Slack may still do it: an edit sent sooner would be overwritten by the one before.
+      return await backOff(delivery, thread, answer.why, limits.settleMs);
     case 'rate-limited':
       return await restAsAsked(delivery, thread, answer.retryAfterSeconds);
     case 'refused':
@@ -171,9 +172,15 @@ async function restAsAsked({ store, logger }: Delivery, thread: ThreadState, sec
   return { kind: 'channel-waits', ms };
 }
 
-async function backOff({ store, logger, limits }: Delivery, thread: ThreadState, why: string): Promise<Step> {
+async function backOff(
+  { store, logger, limits }: Delivery,
+  thread: ThreadState,
+  why: string,
+  atLeastMs: number = 0,
+): Promise<Step> {
   const failures = await store.countFailure(thread.channelId);
-  const ms = Math.min(limits.backoffMs.longest, limits.backoffMs.first * 2 ** Math.min(failures - 1, 16));
+  const usual = Math.min(limits.backoffMs.longest, limits.backoffMs.first * 2 ** Math.min(failures - 1, 16));
+  const ms = Math.max(atLeastMs, usual);
   logger.warn(
     { incidentId: thread.incidentId, channelId: thread.channelId, why, failures, ms },
     'Slack did not answer',
