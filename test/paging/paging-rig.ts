@@ -1,12 +1,11 @@
 /** Paging without a bot process: real Redis, real queues and outbox, Slack on loopback, and a clock that the test sets. */
 import { Redis } from 'ioredis';
-import { createEscalationQueue, startEscalationWorker } from '../../src/adapters/bullmq/escalation-queue.ts';
+import { createEscalationQueue } from '../../src/adapters/bullmq/escalation-queue.ts';
 import { createTriageQueue } from '../../src/adapters/bullmq/triage-queue.ts';
-import { closeWorker } from '../../src/adapters/close-worker.ts';
 import { createIncidentBook } from '../../src/adapters/redis/incident-book.ts';
 import { createPagerBook } from '../../src/adapters/redis/pager-book.ts';
 import { createDirectMessages } from '../../src/adapters/slack/direct-messages.ts';
-import { createSlackWeb, type SlackWeb } from '../../src/adapters/slack/slack-web.ts';
+import { createSlackWeb } from '../../src/adapters/slack/slack-web.ts';
 import { createUserGroups } from '../../src/adapters/slack/user-groups.ts';
 import type { Config, Service, Team } from '../../src/config/config.ts';
 import type { Workspace } from '../../src/demo/workspace/workspace.ts';
@@ -17,7 +16,7 @@ import { createPaging } from '../../src/main/paging.ts';
 import { createRotas } from '../../src/main/rotas.ts';
 import type { World } from '../../src/main/world.ts';
 import type { Report } from '../../src/report/report.ts';
-import { silent, startReplica } from '../slack/outbox-rig.ts';
+import { type Death, silent, startReplica } from '../slack/outbox-rig.ts';
 import { aReport } from '../slack/reports.ts';
 import type { TestRedis } from '../support/redis.ts';
 
@@ -53,22 +52,36 @@ export type Bot = PagingParts & {
   report: (changes?: Partial<Report>, openedBy?: string) => Promise<Incident>;
   /** Every connection is cut, nothing is tidied up. */
   die: () => void;
+  isDead: () => boolean;
   close: () => Promise<void>;
 };
 
-/** One replica. `web`: what stands between it and Slack. */
+/** One replica. `death`: of its outbox; `diesAfterScript`: of all of it, once its own n-th script of Redis has run. */
 export async function startBot(
   redis: TestRedis,
   workspace: Workspace,
-  options: { prefix: string; team?: Team; takesJobs?: boolean; nowMs?: number; web?: (real: SlackWeb) => SlackWeb },
+  options: { prefix: string; team?: Team; nowMs?: number; death?: Death; diesAfterScript?: number },
 ): Promise<Bot> {
-  const { prefix, team = aTeam(), takesJobs = false } = options;
-  const replica = await startReplica(redis, workspace, { prefix });
+  const { prefix, team = aTeam(), death = null } = options;
+  const replica = await startReplica(redis, workspace, { prefix, death });
   const client = new Redis({ path: redis.path, maxRetriesPerRequest: 1 });
-  const blocking = new Redis({ path: redis.path, maxRetriesPerRequest: null });
-  for (const one of [client, blocking]) one.on('error', () => {});
-  const real = createSlackWeb({ botToken: workspace.botToken, slackApiUrl: workspace.apiUrl, logger: silent });
-  const web = options.web?.(real) ?? real;
+  client.on('error', () => {});
+  let isDead = false;
+  const die = (): void => {
+    isDead = true;
+    replica.die();
+    client.disconnect();
+  };
+  const runScript = client.eval.bind(client) as (...args: unknown[]) => Promise<unknown>;
+  let scripts = 0;
+  Object.assign(client, {
+    eval: async (...args: unknown[]) => {
+      const done = await runScript(...args);
+      if (++scripts === options.diesAfterScript) die();
+      return isDead ? await new Promise<never>(() => {}) : done;
+    },
+  });
+  const web = createSlackWeb({ botToken: workspace.botToken, slackApiUrl: workspace.apiUrl, logger: silent });
   let nowMs = options.nowMs ?? SATURDAY;
   const now = (): number => nowMs;
   const config = {
@@ -99,7 +112,6 @@ export async function startBot(
     now,
   };
   const { run } = createPaging(parts);
-  const worker = takesJobs ? startEscalationWorker({ connection: blocking, prefix, run, onError: () => {} }) : null;
   return {
     ...parts,
     now,
@@ -121,16 +133,11 @@ export async function startBot(
       await incidents.saveReport(incident.id, report);
       return (await incidents.find(incident.id)) ?? incident;
     },
-    die() {
-      replica.die();
-      client.disconnect();
-      blocking.disconnect();
-    },
+    die,
+    isDead: () => isDead || replica.isDead(),
     async close() {
-      if (worker !== null) await closeWorker(worker);
       await replica.close();
       client.disconnect();
-      blocking.disconnect();
     },
   };
 }

@@ -1,0 +1,262 @@
+import { Queue } from 'bullmq';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { createAuditBook } from '../../src/adapters/redis/audit-book.ts';
+import type { PressAnswer } from '../../src/adapters/slack/action-desk.ts';
+import { startWorkspace, type Workspace } from '../../src/demo/workspace/workspace.ts';
+import { consider } from '../../src/main/page-desk.ts';
+import { pagerActions } from '../../src/main/pager-actions.ts';
+import { startRedis, type TestRedis } from '../support/redis.ts';
+import { aTeam, type Bot, CHANNEL, SATURDAY, startBot } from './paging-rig.ts';
+
+const MINUTE = 60_000;
+const WAIT = { timeout: 30_000, interval: 20 };
+/** Friday noon in Los Angeles; the limit between Sunday 02:10 and 04:30. */
+const FRIDAY = Date.parse('2026-11-20T20:00:00Z');
+const SUNDAY_NIGHT = { low: (38 + 1 / 6) * 3600, estimate: 39 * 3600, high: 40.5 * 3600 };
+
+let server: TestRedis;
+let workspace: Workspace;
+let prefix: string;
+let bots: Bot[] = [];
+let runs = 0;
+
+beforeAll(async () => {
+  server = await startRedis();
+});
+afterAll(async () => await server.close());
+beforeEach(async () => {
+  runs += 1;
+  prefix = `{page${runs}}`;
+  const users = [
+    { id: 'U0ALICE', name: 'alice' },
+    { id: 'U0BOB', name: 'bob' },
+    { id: 'U0MALLORY', name: 'mallory' },
+  ];
+  workspace = await startWorkspace({ users });
+});
+afterEach(async () => {
+  for (const bot of bots.splice(0)) await bot.close();
+  await workspace.close();
+});
+
+async function startOne(options: Omit<Parameters<typeof startBot>[2], 'prefix'> = {}): Promise<Bot> {
+  const bot = await startBot(server, workspace, { prefix, ...options });
+  bots.push(bot);
+  return bot;
+}
+
+const dms = (user: string): string[] => workspace.everPosted(`D${user.slice(1)}`).map(({ text }) => text);
+const pages = (): string[] =>
+  workspace.everPosted(CHANNEL).flatMap(({ text }) => /^📟 (.*?)[:;]/.exec(text)?.[1] ?? []);
+const level = (at: number, round = 1) => ({ kind: 'level' as const, incidentId: 'M-1', round, level: at });
+
+describe('a critical verdict at the weekend', () => {
+  it('asks who is on call, the backup, and everybody; then says that nobody answered', async () => {
+    const bot = await startOne();
+    await bot.report({ verdict: 'critical' });
+    await consider('M-1', bot);
+    for (const at of [1, 2, 3, 4, 5]) {
+      await bot.run(level(at));
+      // Done again by a bot that took the job over: nothing is sent twice.
+      await bot.run(level(at));
+    }
+    await vi.waitFor(
+      () =>
+        expect(pages()).toEqual([
+          '<@U0BOB>',
+          '<@U0ALICE>',
+          'There is nobody for level 3 of the escalation',
+          '<@U0BOB> <@U0ALICE>',
+        ]),
+      WAIT,
+    );
+    await vi.waitFor(() => expect([dms('U0BOB').length, dms('U0ALICE').length]).toEqual([2, 2]), WAIT);
+    expect(dms('U0BOB')[0]).toMatch(
+      /^checkout: memory of checkout is critical, about .* to its limit\. Acknowledge it/,
+    );
+    expect((await bot.pagers.find('M-1'))?.state).toBe('unanswered');
+    const trail = await createAuditBook(server.connect(), prefix).list('M-1');
+    expect(trail.map(({ what }) => what)).toEqual(['paged', 'paged', 'paged', 'paged', 'unanswered']);
+  });
+
+  it('asks nobody after an acknowledgement, not even for a page that waits to be sent', async () => {
+    const bot = await startOne();
+    await bot.report({ verdict: 'critical' });
+    await consider('M-1', bot);
+    await bot.run(level(1));
+    await vi.waitFor(() => expect(dms('U0BOB')).toHaveLength(1), WAIT);
+    // Slack holds both places up while level 2 is stored; the acknowledgement comes first.
+    const held = ['D0ALICE', CHANNEL].map((channel) =>
+      workspace.faults.add({ kind: 'rate-limit', retryAfterSeconds: 1, method: 'chat.postMessage', channel, times: 1 }),
+    );
+    await bot.run(level(2));
+    await vi.waitFor(() => expect(held.map(({ struck }) => struck())).toEqual([1, 1]), WAIT);
+    const answer = await pagerActions(bot).acknowledge.press(press('U0ALICE'));
+    expect(answer).toMatchObject({ text: expect.stringContaining('You have `M-1` now') });
+    await bot.run(level(3));
+    await vi.waitFor(() => expect(workspace.everPosted(CHANNEL).at(-1)?.text).toContain('✋ <@U0ALICE> has it'), WAIT);
+    const drained = new Queue('slack', { connection: server.connect(), prefix });
+    await vi.waitFor(async () => expect(await drained.count()).toBe(0), WAIT);
+    await drained.close();
+    expect([dms('U0ALICE'), pages()]).toEqual([[], ['<@U0BOB>']]);
+  });
+
+  it('waits for whoever asked before anybody else is woken', async () => {
+    const bot = await startOne();
+    await bot.report({ verdict: 'critical' }, 'U0ALICE');
+    await consider('M-1', bot);
+    const pager = await bot.pagers.find('M-1');
+    expect(pager).toMatchObject({ state: 'waiting', dueAt: new Date(SATURDAY + 5 * MINUTE).toISOString() });
+    await pagerActions(bot).acknowledge.press(press('U0ALICE'));
+    await bot.run(level(1));
+    expect([dms('U0BOB'), pages()]).toEqual([[], []]);
+  });
+});
+
+describe('a bot that dies while it pages', () => {
+  it.each([1, 2, 3, 4, 5])('after its %d. script leaves one page in the end', async (diesAfterScript) => {
+    const first = await startOne();
+    await first.report({ verdict: 'critical' });
+    await consider('M-1', first);
+    await vi.waitFor(() => expect(workspace.messages(CHANNEL)).toHaveLength(1), WAIT);
+    first.die();
+    const second = await startOne(
+      diesAfterScript === 1 ? { diesAfterScript } : { death: { of: 'redis', call: diesAfterScript, moment: 'after' } },
+    );
+    void second.run(level(1)).catch(() => {});
+    await vi.waitFor(() => expect(second.isDead() || dms('U0BOB').length === 1).toBe(true), WAIT);
+    second.die();
+    const third = await startOne();
+    await third.run(level(1));
+    await third.run({ kind: 'sweep' });
+    await vi.waitFor(() => expect([dms('U0BOB').length, pages().length]).toEqual([1, 1]), WAIT);
+  });
+
+  it('or a Redis that lost its jobs stops no escalation: the sweep brings back what is due', async () => {
+    const bot = await startOne();
+    await bot.report({ verdict: 'critical' });
+    await consider('M-1', bot);
+    await bot.run(level(1));
+    const queue = new Queue('escalation', { connection: server.connect(), prefix });
+    await queue.obliterate({ force: true });
+    await bot.run({ kind: 'sweep' });
+    const jobs = await queue.getJobs(['delayed', 'waiting', 'prioritized']);
+    expect(jobs.map(({ data }) => data.level).toSorted((a, b) => a - b)).toEqual([1, 2]);
+    await queue.close();
+  });
+});
+
+describe('a warning', () => {
+  it('of Friday that would kill on Sunday is raised in the thread, once, and pages nobody', async () => {
+    const bot = await startOne({ nowMs: FRIDAY });
+    await bot.report({ verdict: 'warning', timeToLimitSeconds: SUNDAY_NIGHT });
+    await consider('M-1', bot);
+    await consider('M-1', bot);
+    const raised = (): string[] =>
+      workspace.everPosted(CHANNEL).flatMap(({ text }) => (text.startsWith('📣') ? [text] : []));
+    await vi.waitFor(() => expect(raised()).toHaveLength(1), WAIT);
+    expect(raised()[0]).toBe(
+      '📣 <@U0BOB>: OOM Sun 02:10-04:30; staffed until Fri 18:00 and from Mon 09:00 on; decide before Fri 18:00',
+    );
+    expect([dms('U0BOB'), pages()]).toEqual([[], []]);
+  });
+
+  it('off-hours lets people sleep, and memory is looked at again at the last moment', async () => {
+    const bot = await startOne({ nowMs: FRIDAY + 12 * 60 * MINUTE });
+    await bot.report({
+      verdict: 'warning',
+      timeToLimitSeconds: { low: 20 * 3600, estimate: 22 * 3600, high: 30 * 3600 },
+    });
+    await consider('M-1', bot);
+    expect((await bot.pagers.find('M-1'))?.state).toBe('quiet');
+    const queue = new Queue('escalation', { connection: server.connect(), prefix });
+    const [job] = await queue.getJobs(['delayed', 'waiting', 'prioritized']);
+    await queue.close();
+    expect(job?.data).toEqual({
+      kind: 'recheck',
+      incidentId: 'M-1',
+      at: new Date(FRIDAY + (12 * 60 + 20 * 60 - 105) * MINUTE).toISOString(),
+    });
+    await bot.run(job?.data);
+    expect((await bot.incidents.find('M-1'))?.state).toBe('triaging');
+    expect(pages()).toEqual([]);
+    // The new look says the same: now it is time.
+    bot.setNow(FRIDAY + (12 * 60 + 20 * 60 - 104) * MINUTE);
+    await bot.report({ verdict: 'warning', timeToLimitSeconds: { low: 6200, estimate: 7200, high: 9000 } });
+    await consider('M-1', bot);
+    expect((await bot.pagers.find('M-1'))?.state).toBe('paging');
+  });
+});
+
+function press(userId: string, version = 1) {
+  return {
+    actionId: 'acknowledge' as const,
+    incidentId: 'M-1',
+    version,
+    userId,
+    channelId: CHANNEL,
+    messageTs: '1.1',
+    threadTs: '1.1',
+  };
+}
+const textOf = (answer: PressAnswer): string => (answer.kind === 'told' ? (answer.text ?? '') : 'a modal');
+
+describe('those who hold it', () => {
+  async function paged(): Promise<Bot> {
+    const bot = await startOne({ team: aTeam({ approvers: ['S0LEADS'] }) });
+    await bot.report({ verdict: 'critical' });
+    await consider('M-1', bot);
+    await bot.run(level(1));
+    return bot;
+  }
+
+  it('are on call; strangers are refused, and so is the second one', async () => {
+    const bot = await paged();
+    const { acknowledge } = pagerActions(bot);
+    expect(textOf(await acknowledge.press(press('U0MALLORY')))).toMatch(
+      /^⛔ Only those on call for payments .* Ask <@U0BOB>/,
+    );
+    expect(textOf(await acknowledge.press(press('U0BOB', 7)))).toContain('belongs to an earlier page');
+    const both = await Promise.all([acknowledge.press(press('U0BOB')), acknowledge.press(press('U0ALICE'))]);
+    const texts = both.map(textOf).toSorted((a, b) => a.localeCompare(b));
+    expect(texts.filter((text) => text.includes('You have `M-1` now'))).toHaveLength(1);
+    expect(texts.filter((text) => / has it since /.test(text))).toHaveLength(1);
+  });
+
+  it('hand over with a note that can do no harm, and the other one is told in person', async () => {
+    const bot = await paged();
+    const actions = pagerActions(bot);
+    await actions.acknowledge.press(press('U0BOB'));
+    expect(textOf(await actions.hand_over.press(press('U0ALICE')))).toContain('<@U0BOB> has it since');
+    const sent = { ...press('U0BOB'), values: { to: 'U0ALICE', note: '<!channel> wait for `v813`' } };
+    expect(await actions.hand_over.submit?.(sent)).toBe('🤝 <@U0ALICE> has `M-1` now.');
+    await vi.waitFor(() => expect(dms('U0ALICE')).toHaveLength(1), WAIT);
+    expect(dms('U0ALICE')[0]).toContain("<@U0BOB> handed it over to <@U0ALICE>: &lt;!channel&gt; wait for 'v813'");
+    expect((await bot.pagers.find('M-1'))?.holder?.userId).toBe('U0ALICE');
+  });
+
+  it('snooze it, until it becomes worse', async () => {
+    const bot = await paged();
+    const actions = pagerActions(bot);
+    await actions.acknowledge.press(press('U0BOB'));
+    expect(textOf(await actions.snooze.press(press('U0BOB')))).toBe('a modal');
+    const sent = { ...press('U0BOB'), values: { until: '2h' } };
+    expect(await actions.snooze.submit?.(sent)).toContain('💤 Snoozed until');
+    expect(await actions.snooze.submit?.({ ...sent, values: { until: '99y' } })).toContain('nothing was done');
+    await bot.run({
+      kind: 'wake',
+      incidentId: 'M-1',
+      round: 1,
+      until: new Date(SATURDAY + 120 * MINUTE).toISOString(),
+    });
+    expect((await bot.pagers.find('M-1'))?.state).toBe('snoozed');
+    bot.setNow(SATURDAY + 121 * MINUTE);
+    await bot.run({
+      kind: 'wake',
+      incidentId: 'M-1',
+      round: 1,
+      until: new Date(SATURDAY + 120 * MINUTE).toISOString(),
+    });
+    expect(await bot.pagers.find('M-1')).toMatchObject({ state: 'paging', round: 2 });
+  });
+});
