@@ -5,15 +5,9 @@ import type { Config } from '../config/config.ts';
 import { redactor } from '../config/secret.ts';
 import { CommandError, EXIT_CONFIG, EXIT_UNAVAILABLE, EXIT_USAGE } from '../errors.ts';
 import { type CheckFinding, fromError, good } from './checks/finding.ts';
+import { checkOnCall } from './checks/on-call.ts';
 import { checkRedis } from './checks/redis.ts';
-import {
-  checkCalendars,
-  checkPrometheus,
-  checkPython,
-  checkRunbooks,
-  checkSecrets,
-  checkSockets,
-} from './checks/services.ts';
+import { checkPrometheus, checkPython, checkRunbooks, checkSecrets, checkSockets } from './checks/services.ts';
 import { checkSlack } from './checks/slack.ts';
 import { type Environment, readEnvironment } from './environment.ts';
 import { loadConfig } from './load-config.ts';
@@ -68,7 +62,7 @@ async function tellOfConfigured(
   tell(await checkRunbooks(config));
   tell(await checkPrometheus(config, pino({ level: 'silent' })));
   for (const service of config.services.values()) tell(checkSockets(service));
-  for (const team of config.teams.values()) tell(await checkCalendars(team));
+  for (const team of config.teams.values()) tell(await checkOnCall(team, environment, Date.now()));
 }
 
 function toLine(finding: CheckFinding): string {

@@ -162,3 +162,20 @@ teams:
   expect(text).toMatch(/^fail {2}MEMTRIAGE_PAGERDUTY_TOKEN is not set/m);
   expect(text).toMatch(/^fail {2}services\.checkout\.runbook: no runbook is called nowhere/m);
 });
+
+test('schedules and holidays are read as the bot will read them', async () => {
+  const { text, exitCode } = await examine(
+    healthy(`    team: payments
+teams:
+  payments: { timezone: UTC, oncall: { rotation: [U0ALICE], handoff: Mon 09:00, since: 2026-01-05 }, holidays: { country: US, state: CA } }
+  shop:     { timezone: UTC, oncall: { ics: gone.ics }, holidays: { country: US, state: ZZ } }
+  nobody:   { timezone: UTC }
+`),
+  );
+  expect(text).toMatch(/^ok {4}teams\.payments\.oncall: rotation; U0ALICE is on call now$/m);
+  expect(text).toMatch(/^ok {4}teams\.payments\.holidays: next \d{4}-\d\d-\d\d /m);
+  expect(text).toMatch(/^fail {2}teams\.shop\.oncall: .*gone\.ics can't be read/m);
+  expect(text).toMatch(/^fail {2}teams\.shop\.holidays: the state ZZ of US has no calendar .* — Take one of AL, /m);
+  expect(text).toMatch(/^warn {2}teams\.nobody\.oncall: nobody is paged for its services/m);
+  expect(exitCode).toBe(78);
+});

@@ -3,11 +3,13 @@ import { CHANNEL, openRig, type Rig, WAIT } from '../alerts/bot-rig.ts';
 import { alertOf } from '../alerts/senders.ts';
 import { shortConfig } from '../support/stage.ts';
 
-/** Everybody of the team, one after the other; who is on call first depends on the week that the test runs in. */
+/** Days away from now, so that nobody hands over in the middle of the test. */
+const HANDOFF_DAY = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat'][(new Date().getUTCDay() + 3) % 7];
+/** Who is on call first depends on the week that the test runs in. */
 const TEAM = `teams:
   payments:
-    timezone: America/Los_Angeles
-    oncall: { rotation: [U0ALICE, U0BOB], handoff: Mon 09:00, since: 2026-01-05 }
+    timezone: UTC
+    oncall: { rotation: [U0ALICE, U0BOB], handoff: ${HANDOFF_DAY} 09:00, since: 2026-01-05 }
     escalateAfter: [3s, 3s, 3s]
     approvers: [U0ALICE]
 `;

@@ -1,22 +1,12 @@
 import { execFile } from 'node:child_process';
-import { access, constants } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import type { Logger } from 'pino';
 import { createPrometheus, type Prometheus } from '../../adapters/prometheus/prometheus.ts';
 import { listSockets } from '../../collector/socket-directory.ts';
-import type { Config, Service, Team } from '../../config/config.ts';
-import { messageOf } from '../../errors.ts';
+import type { Config, Service } from '../../config/config.ts';
 import type { Environment } from '../environment.ts';
 import { loadRunbooks } from '../load-runbooks.ts';
-import {
-  type CheckFinding,
-  fromError,
-  fromFailure,
-  good,
-  unavailable,
-  warning,
-  wrongConfiguration,
-} from './finding.ts';
+import { type CheckFinding, fromError, fromFailure, good, warning, wrongConfiguration } from './finding.ts';
 
 const run = promisify(execFile);
 
@@ -124,19 +114,4 @@ export function checkSecrets(config: Config, environment: Environment): CheckFin
     );
   }
   return findings;
-}
-
-/** Calendars that are files: a URL is asked when it is needed. */
-export async function checkCalendars({ name, onCall }: Team): Promise<CheckFinding[]> {
-  if (onCall?.source !== 'ics') return [];
-  const files = [onCall.primary, onCall.overrides].filter((place) => place !== null && !place.includes('://'));
-  return await Promise.all(
-    files.map((file) =>
-      access(file ?? '', constants.R_OK).then(
-        () => good(`teams.${name}.oncall: ${file} is readable`),
-        (error: unknown) =>
-          unavailable(`teams.${name}.oncall: ${messageOf(error)}`, 'Correct the path, or make it readable'),
-      ),
-    ),
-  );
 }

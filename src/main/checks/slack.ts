@@ -12,6 +12,9 @@ const USEFUL_SCOPES: Readonly<Record<string, string>> = {
   'app_mentions:read': 'mentions in threads are not heard',
   'channels:read': 'whether the bot is in a channel is only seen when a message is refused',
   'channels:history': 'a message whose answer was lost may be posted twice',
+  'im:write': 'who is paged is mentioned in the thread, and gets no direct message',
+  'usergroups:read': 'user groups among the approvers count for nothing',
+  'users:read.email': 'people whom a schedule names by e-mail address are not found',
 };
 
 const Identity = z.object({
