@@ -11,6 +11,8 @@ export type Config = {
   slack: { channel: string | null };
   /** Null: the collector's own samples are the only source. */
   prometheus: { url: string } | null;
+  /** How people reach the bot's HTTP, without a slash at its end; null: threads carry no link to their report. */
+  http: { publicUrl: string | null };
   sampling: { everySeconds: number; keepSeconds: number };
   /** Pods that the collector of `site` watches; null: none. `context`: of the kubeconfig; null: the current one, or the cluster that it runs in. */
   kubernetes: { namespaces: readonly string[]; site: string; context: string | null } | null;

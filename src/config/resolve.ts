@@ -44,6 +44,7 @@ export function resolveConfig(parsed: ConfigFile, file: string): Config {
     directory,
     slack: { channel: defaults.channel },
     prometheus: parsed.prometheus ?? null,
+    http: { publicUrl: parsed.http?.publicUrl?.replace(/\/+$/, '') ?? null },
     sampling: {
       everySeconds: parsed.sampling?.every ?? SAMPLE_EVERY_SECONDS,
       keepSeconds: parsed.sampling?.keep ?? KEEP_SECONDS,

@@ -148,6 +148,7 @@ export type TeamSection = z.infer<typeof TeamSection>;
 export const ConfigFile = section({
   slack: section({ channel: ChannelId.optional() }).optional(),
   prometheus: section({ url: HttpUrl }).optional(),
+  http: section({ publicUrl: HttpUrl.optional() }).optional(),
   sampling: section({
     every: duration('a duration from 100ms to 10m', 0.1, 600).optional(),
     keep: duration('a duration from 1m to 90d', 60, 90 * 86_400).optional(),

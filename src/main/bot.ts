@@ -17,9 +17,7 @@ import { startOutboxWorker } from '../adapters/slack/outbox-worker.ts';
 import { createPeopleByEmail } from '../adapters/slack/people-by-email.ts';
 import { startSlackApp } from '../adapters/slack/slack-app.ts';
 import { createSlackWeb } from '../adapters/slack/slack-web.ts';
-import { CommandError, EXIT_CONFIG, EXIT_USAGE, messageOf } from '../errors.ts';
-import { Report } from '../report/report.ts';
-import { renderReportHtml } from '../report/report-html.ts';
+import { CommandError, EXIT_USAGE, messageOf } from '../errors.ts';
 import { pagerPart } from '../report/slack-pager.ts';
 import { silencePart } from '../report/slack-silence.ts';
 import type { Ports } from '../triage/ports.ts';
@@ -34,10 +32,12 @@ import { createOffHours } from './off-hours.ts';
 import { consider } from './page-desk.ts';
 import { pagerActions } from './pager-actions.ts';
 import { type RootParts, refreshThread, shareRuns, withNewestAlerts } from './refresh-thread.ts';
+import { findReport, reportLinks } from './reports.ts';
 import { rollbackParts, startRollbacks, withProposals } from './rollbacks.ts';
 import { createRotas } from './rotas.ts';
 import { runStoredTriage } from './run-triage.ts';
 import { aborted, signalOfStop } from './shutdown.ts';
+import { slackSettings } from './slack-settings.ts';
 import { openPaging, startPaging } from './start-paging.ts';
 import { startTeamNews } from './start-team-news.ts';
 import { startWatching } from './watching.ts';
@@ -91,7 +91,9 @@ async function startBot(world: World): Promise<Bot> {
     const shown = await rollbackParts(incident.id, rollbacks);
     return [...shown, ...(pager === null ? [] : [pagerPart(pager)]), silencePart(silence), lookPart(incident)];
   };
-  const outbox = createOutbox({ redis: connection, connection, prefix, web, logger, rootParts });
+  const links = reportLinks(world);
+  const linkTo = (id: string): string | null => links?.linkTo(id) ?? null;
+  const outbox = createOutbox({ redis: connection, connection, prefix, web, logger, rootParts, linkTo });
   closers.add('outbox', outbox.close);
   const snapshots = createSnapshotTaker({
     connection,
@@ -197,6 +199,7 @@ async function startBot(world: World): Promise<Bot> {
   server = await startBotServer({
     port: world.environment.port,
     token: world.environment.webhookToken?.reveal() ?? null,
+    links,
     slack: app.requestListener,
     routes: [...routes, observing.route],
     whyStuck: pulse.whyStuck,
@@ -213,30 +216,8 @@ async function whatIsMissing(redis: Redis): Promise<readonly string[]> {
   return answer === 'PONG' ? [] : [`Redis does not answer: ${answer}`];
 }
 
-async function findReport(id: string, incidents: RedisIncidentBook): Promise<{ json: string; html: string } | null> {
-  const json = await incidents.reportJson(id);
-  return json === null ? null : { json, html: renderReportHtml(Report.parse(JSON.parse(json))) };
-}
-
 /** Incidents whose bot died between storing the incident and queueing its job. */
 async function queueOrphans(incidents: RedisIncidentBook, queue: TriageQueue): Promise<void> {
   const recent = await incidents.recent(100);
   for (const { id, round, state } of recent) if (state === 'triaging') await queue.add(id, round);
-}
-
-function slackSettings({ environment }: World) {
-  const { slackBotToken, slackAppToken, slackSigningSecret, slackApiUrl } = environment;
-  if (slackBotToken === null || (slackAppToken === null && slackSigningSecret === null)) {
-    throw new CommandError(
-      EXIT_CONFIG,
-      'the bot needs SLACK_BOT_TOKEN, and SLACK_APP_TOKEN (Socket Mode) or SLACK_SIGNING_SECRET (HTTP mode)',
-      'Create the app from slack-manifest.yaml and put its tokens into the environment; without Slack use `memtriage triage`.',
-    );
-  }
-  return {
-    botToken: slackBotToken.reveal(),
-    appToken: slackAppToken?.reveal() ?? null,
-    signingSecret: slackSigningSecret?.reveal() ?? null,
-    slackApiUrl,
-  };
 }

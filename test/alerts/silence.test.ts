@@ -9,7 +9,7 @@ const TEAM = `teams:
     oncall: { rotation: [U0ALICE, U0BOB], handoff: Mon 09:00, since: 2026-01-05 }
 `;
 const withTeam = (sockets: string): string =>
-  `${shortConfig(sockets).replace('    limit: 1GiB', '    limit: 1GiB\n    team: payments')}${TEAM}`;
+  `${shortConfig(sockets).replace('    limit: 1GiB', '    limit: 1GiB\n    team: payments')}${TEAM}http: { publicUrl: 'https://memtriage.example.com/' }\n`;
 
 let rig: Rig;
 
@@ -81,6 +81,15 @@ describe('a command about a case that is open and reported', () => {
       WAIT,
     );
     expect(rig.roots()).toHaveLength(1);
+  });
+
+  it('links to its full report: signed, and nothing but that', async () => {
+    const [root] = rig.roots();
+    const found = /https:\/\/memtriage\.example\.com(\/incidents\/M-1\?until=\d+)&amp;(sig=[\w-]+)\|full report/;
+    const [, path, signature] = found.exec(JSON.stringify(root)) ?? [];
+    const page = await fetch(await rig.url(`${path}&${signature}`));
+    expect([page.status, await page.text()]).toEqual([200, expect.stringContaining('M-1')]);
+    expect((await fetch(await rig.url(`${path}`))).status).toBe(401);
   });
 
   it('has a status with its story in order', async () => {

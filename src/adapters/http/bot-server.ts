@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http';
 import { isAllowed } from './bearer.ts';
+import type { ReportLinks } from './report-links.ts';
 
 /** `type`: plain text without it. */
 export type Answer = { status: number; body: string; type?: string };
@@ -16,6 +17,8 @@ export type BotServerOptions = {
   port: number;
   /** Bearer token of everything that shows data; null: such paths answer 401 to everybody. */
   token: string | null;
+  /** Lets those with a signed link read one report; null or absent: only the token opens reports. */
+  links?: Pick<ReportLinks, 'isValid'> | null;
   /** What is not ready, as plain sentences; empty: ready. */
   whatIsMissing: () => Promise<readonly string[]>;
   /** Why only a new process would help, or null. */
@@ -99,9 +102,10 @@ async function route(request: IncomingMessage, response: ServerResponse, options
   if (pathname === '/readyz') return await answerReadiness(response, options);
   const [, incidentId, json] = INCIDENT_PATH.exec(pathname) ?? [];
   if (incidentId === undefined) return answer(response, 404, 'not found\n');
-  if (!isAllowed(request, options.token)) {
+  const hasLink = options.links?.isValid(incidentId, queryOf(request)) ?? false;
+  if (!hasLink && !isAllowed(request, options.token)) {
     response.setHeader('www-authenticate', 'Bearer');
-    return answer(response, 401, 'a bearer token is needed\n');
+    return answer(response, 401, 'this link has expired or is wrong, or a bearer token is needed\n');
   }
   const report = await options.findReport(incidentId);
   if (report === null) return answer(response, 404, `no report of ${incidentId}\n`);
@@ -112,6 +116,10 @@ async function route(request: IncomingMessage, response: ServerResponse, options
 /** What is before the question mark. Not by `URL`: it throws on `//`, and takes `//host/path` for another host. */
 function pathOf({ url = '/' }: IncomingMessage): string {
   return url.split(/[?#]/, 1)[0] ?? '/';
+}
+
+function queryOf({ url = '/' }: IncomingMessage): URLSearchParams {
+  return new URLSearchParams(url.split('#', 1)[0]?.split('?').slice(1).join('?'));
 }
 
 async function answerRoute(request: IncomingMessage, response: ServerResponse, route: Route): Promise<void> {
