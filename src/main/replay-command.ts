@@ -94,7 +94,7 @@ async function replayService(
     const steps = replaySteps({ service: name, memory, policy, fromSeconds, untilSeconds: now });
     replays.push({ name: policyName, replay: await walk(policyName, steps, world.signal) });
   }
-  return { service: name, source: memory.source, replays };
+  return { service: name, source: memory.source, askedSeconds: sinceSeconds, replays };
 }
 
 /** Comes up for air, so that Ctrl-C works and a person at a terminal sees how far it is. */

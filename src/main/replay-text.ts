@@ -6,21 +6,40 @@ import { lastedSeconds, summarize } from '../watch/replay-summary.ts';
 /** `name`: where the policy comes from, as the reader would call it. */
 export type NamedReplay = { name: string; replay: Replay };
 
-export type ReplayedService = { service: string; source: string; replays: readonly NamedReplay[] };
+/** `askedSeconds`: how far back the reader wanted to see. */
+export type ReplayedService = {
+  service: string;
+  source: string;
+  askedSeconds: number;
+  replays: readonly NamedReplay[];
+};
 
 /** One line an alarm and one an OOM kill for each policy, then the figures side by side. */
-export function renderReplayText({ service, source, replays }: ReplayedService): string {
+export function renderReplayText({ service, source, askedSeconds, replays }: ReplayedService): string {
   const [first] = replays;
   if (first === undefined) return '';
   const { fromSeconds, untilSeconds } = first.replay;
   const span = `${utc(fromSeconds)} to ${utc(untilSeconds)} (${formatDuration(untilSeconds - fromSeconds)})`;
   return [
     `${service}, ${span}, recorded by ${source}`,
+    ...reachesLess(askedSeconds, untilSeconds - fromSeconds),
     ...replays.flatMap((each) => ['', ...replayLines(each)]),
     '',
     ...summaryLines(replays),
     '',
   ].join('\n');
+}
+
+/** A day less of a fortnight is worth a line, a minute is not. */
+const WORTH_TELLING = 0.02;
+
+function reachesLess(askedSeconds: number, seenSeconds: number): string[] {
+  if (seenSeconds >= (1 - WORTH_TELLING) * askedSeconds) return [];
+  const seen = formatDuration(seenSeconds);
+  return [
+    `Asked for ${formatDuration(askedSeconds)}, but only the last ${seen} are recorded: what came before can't be told.`,
+    'How long samples are kept is `sampling.keep`, or the retention of Prometheus.',
+  ];
 }
 
 function replayLines({ name, replay }: NamedReplay): string[] {
@@ -31,7 +50,7 @@ function replayLines({ name, replay }: NamedReplay): string[] {
       ({ at, release, bytes }) => `  ${utc(at)}  baseline  ${release ?? 'release unknown'}, ${formatBytes(bytes)}`,
     ),
     ...(alarms.length === 0 ? ['  no alarm'] : alarms.map(alarmLine)),
-    ...(oomKills ?? []).map(killLine),
+    ...(oomKills ?? []).map((kill) => killLine(kill, replay.fromSeconds)),
   ];
 }
 
@@ -48,8 +67,11 @@ function alarmLine(alarm: ReplayedAlarm): string {
   return `  ${utc(openedAt)}  ${level.padEnd(8)}  ${parts.join(', ')}: ${why}`;
 }
 
-function killLine({ at, leadSeconds }: ReplayedKill): string {
-  const lead = leadSeconds === null ? 'no alarm before it' : `${formatDuration(leadSeconds)} after the first alarm`;
+function killLine({ at, leadSeconds }: ReplayedKill, fromSeconds: number): string {
+  const lead =
+    leadSeconds === null
+      ? `no alarm before it, ${formatDuration(at - fromSeconds)} after the first sample`
+      : `${formatDuration(leadSeconds)} after the first alarm`;
   return `  ${utc(at)}  OOM kill  ${lead}`;
 }
 
@@ -98,13 +120,14 @@ function widthOf(name: string): number {
 }
 
 /** Times in RFC 3339, durations and sizes with their unit in the name; what can't be told is null. */
-export function toReplayJson({ service, source, replays }: ReplayedService) {
+export function toReplayJson({ service, source, askedSeconds, replays }: ReplayedService) {
   const time = (seconds: number | null): string | null =>
     seconds === null ? null : new Date(seconds * 1000).toISOString();
   return {
     schema: 1,
     service,
     source,
+    askedSeconds,
     from: time(replays[0]?.replay.fromSeconds ?? null),
     until: time(replays[0]?.replay.untilSeconds ?? null),
     policies: replays.map(({ name, replay }) => ({

@@ -83,6 +83,13 @@ describe('memtriage replay', () => {
     expect(stdout).toMatch(/OOM kill +\d+ min.* after the first alarm/);
     expect(stdout).toMatch(/alarms \(critical\) +1 \(1\)\n/);
     expect(stdout).toMatch(/OOM kills with an alarm before +1 of 1\n/);
+    expect(stdout).not.toContain('are recorded');
+  });
+
+  it('says plainly when less is recorded than was asked for', async () => {
+    const { code, stdout } = await run('checkout', '--since', '14d');
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/Asked for 14 d, but only the last 4\d min.* are recorded/);
   });
 
   it('puts another policy beside the present one', async () => {
