@@ -32,9 +32,15 @@ export const Pager = z.object({
   /** What this round is about, a plain clause. */
   why: z.string(),
   /** What was known when it was last decided: what is worse than that pages again. */
-  seen: z.object({ trouble: Trouble, kills: z.number() }),
+  seen: z.object({
+    trouble: Trouble,
+    kills: z.number(),
+    /** When the limit may be reached at the earliest, as the last look that could tell said; null: none could. */
+    limitFrom: z.string().nullable(),
+  }),
   pages: z.array(z.object({ round: z.number(), level: z.number(), userIds: z.array(z.string()), at: z.string() })),
-  holder: z.object({ userId: z.string(), at: z.string() }).nullable(),
+  /** `trouble`: how bad it was when they took it. */
+  holder: z.object({ userId: z.string(), at: z.string(), trouble: Trouble }).nullable(),
   snoozed: z.object({ by: z.string(), until: z.string() }).nullable(),
   /** When a warning was last raised in the thread. */
   raisedAt: z.string().nullable(),

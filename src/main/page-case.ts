@@ -17,6 +17,8 @@ export type Known = {
   /** Of the round that is over; null: none yet, or one is under way. */
   report: Report | null;
   team: Team;
+  /** What was known before; null: nothing. */
+  seen: Pager['seen'] | null;
   rota: Rota | null;
   hours: WorkHours;
   nowMs: number;
@@ -26,9 +28,9 @@ export type Known = {
 export type Judged = { situation: Situation; recheckMs: number | null };
 
 export function judgeCase(known: Known): Judged {
-  const { incident, report, team, rota, hours, nowMs } = known;
-  const trouble = troubleOf(incident, report);
-  const clock = report === null ? null : clockOf(report, hours, nowMs);
+  const { incident, report, team, seen, rota, hours, nowMs } = known;
+  const trouble = troubleOf(incident, report, seen);
+  const clock = clockOf(report, seen, hours, nowMs);
   const decision = decidePage({
     trouble,
     isStaffed: hours.at(nowMs).kind === 'open',
@@ -41,6 +43,7 @@ export function judgeCase(known: Known): Judged {
     situation: {
       trouble,
       kills: incident.alerts?.kills?.count ?? 0,
+      limitFrom: clock === null ? null : new Date(clock.fromMs).toISOString(),
       decision,
       why: whyOf(incident, report, trouble),
       onCall: toNote(now, hours, clock, nowMs),
@@ -52,12 +55,25 @@ export function judgeCase(known: Known): Judged {
 
 export const NOBODY: OnCallNow = { now: null, next: null, backup: null };
 
-/** While a triage runs, its last report is of the past: alerts alone count then. */
-function troubleOf({ state, alerts }: Incident, report: Report | null): Trouble {
+/**
+ * While a triage runs, its last report is of the past: alerts alone count then. A look that could not tell changes
+ * nothing: what was trouble before it still is.
+ */
+function troubleOf({ state, alerts }: Incident, report: Report | null, seen: Pager['seen'] | null): Trouble {
   if (state === 'closed') return 'none';
   if (alerts?.kills != null && alerts.quietSince === null) return 'oom';
-  if (report?.verdict === 'critical' || report?.verdict === 'warning') return report.verdict;
-  return 'none';
+  switch (report?.verdict) {
+    case 'critical':
+    case 'warning':
+      return report.verdict;
+    case 'inconclusive':
+      return seen === null || seen.trouble === 'none' || seen.trouble === 'warning'
+        ? (seen?.trouble ?? 'none')
+        : 'critical';
+    case 'healthy':
+    case undefined:
+      return 'none';
+  }
 }
 
 /** Somebody typed the command, and nothing was looked at again since. */
@@ -65,9 +81,15 @@ function isAskedFor({ symptom, round = 1, alerts }: Incident): boolean {
   return symptom === 'asked' && round === 1 && alerts === undefined;
 }
 
-function clockOf({ timeToLimitSeconds, generatedAt }: Report, hours: WorkHours, nowMs: number): OomClock | null {
-  if (timeToLimitSeconds === null) return null;
-  return readOomClock(timeToLimitSeconds, { measuredMs: Date.parse(generatedAt), nowMs, hours });
+/** What the report says; where it can't tell, the forecast of the last look that could, its latest end left open. */
+function clockOf(report: Report | null, seen: Pager['seen'] | null, hours: WorkHours, nowMs: number): OomClock | null {
+  const told = report?.timeToLimitSeconds ?? null;
+  if (report !== null && told !== null) {
+    return readOomClock(told, { measuredMs: Date.parse(report.generatedAt), nowMs, hours });
+  }
+  if (report?.verdict !== 'inconclusive' || seen === null || seen.limitFrom === null) return null;
+  const low = (Date.parse(seen.limitFrom) - nowMs) / 1000;
+  return readOomClock({ low, high: Number.POSITIVE_INFINITY }, { measuredMs: nowMs, nowMs, hours });
 }
 
 function whyOf({ service, alerts }: Incident, report: Report | null, trouble: Trouble): string {

@@ -13,8 +13,9 @@ import type { Pager } from '../incident/pager.ts';
 import type { Silence } from '../incident/silence.ts';
 import { assess, newPager } from '../oncall/escalation.ts';
 import type { Rota } from '../oncall/rota.ts';
+import { isWorseThanTaken } from '../oncall/taking.ts';
 import { Report } from '../report/report.ts';
-import { renderRaised } from '../report/slack-pager.ts';
+import { renderRaised, renderWorse } from '../report/slack-pager.ts';
 import { judgeCase } from './page-case.ts';
 import type { Rotas } from './rotas.ts';
 import type { World } from './world.ts';
@@ -53,13 +54,14 @@ export async function consider(incidentId: string, parts: PagingParts): Promise<
   if (owned === null) return;
   const { incident, service, team } = owned;
   const nowMs = clockOf(parts);
-  const [silence, report, rota, { hours }] = await Promise.all([
+  const [pager, silence, report, rota, { hours }] = await Promise.all([
+    parts.pagers.find(incidentId),
     parts.silences.find(service.name),
     incident.state === 'triaging' ? null : findReport(incidentId, parts),
     rotaOf(team, parts),
     parts.rotas.hoursOf(team),
   ]);
-  const { situation, recheckMs } = judgeCase({ incident, report, team, rota, hours, nowMs });
+  const { situation, recheckMs } = judgeCase({ incident, report, team, seen: pager?.seen ?? null, rota, hours, nowMs });
   // A triage under way says nothing yet: what was decided stands, unless something is killed.
   if (incident.state === 'triaging' && situation.trouble === 'none') return;
   const known = newPager({ incident: incidentId, service: service.name, team: team.name });
@@ -73,8 +75,16 @@ export async function consider(incidentId: string, parts: PagingParts): Promise<
   // What still stands when the silence has ended is looked at then, and told.
   if (silence !== null && situation.trouble !== 'none') await planRecheck(incidentId, afterSilence(silence), parts);
   await queueDue(done.pager, parts);
+  await tellHolder(incident, done.pager, parts);
   const { raisedAt } = done.pager;
   if (raisedAt !== null) await parts.outbox.reply(incident, `raised ${raisedAt}`, renderRaised(done.pager));
+}
+
+/** Who has it is not paged again, but shall know: a mention in the thread, once for each step that it became worse. */
+async function tellHolder(incident: Incident, pager: Pager, { outbox }: PagingParts): Promise<void> {
+  if (!isWorseThanTaken(pager)) return;
+  const { round, seen } = pager;
+  await outbox.reply(incident, `worse ${incident.id} ${round} ${seen.trouble}`, renderWorse(pager));
 }
 
 /** Rechecks are planned to the minute: the next full one. */

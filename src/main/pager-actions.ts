@@ -1,8 +1,8 @@
 /** Acknowledge, hand over and snooze: decided by what is stored, by those who may. */
 import type { PressAnswer, Submission } from '../adapters/slack/action-desk.ts';
 import type { Pager } from '../incident/pager.ts';
-import { acknowledge, handOver, type PagerAnswer, type PagerRefusal, snooze } from '../oncall/escalation.ts';
 import { onCallAt, peopleOf } from '../oncall/rota.ts';
+import { acknowledge, handOver, type PagerAnswer, type PagerRefusal, snooze } from '../oncall/taking.ts';
 import { shortTime } from '../oncall/zone-time.ts';
 import { code, escapeMrkdwn, localTime, mention } from '../report/slack-blocks.ts';
 import { renderPagerEvent } from '../report/slack-pager.ts';

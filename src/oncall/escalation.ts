@@ -6,13 +6,10 @@ import type { PageDecision } from './paging.ts';
 /** The record afterwards, with the lines of the trail that belong to it. */
 export type PagerChange = { after: Pager; audit: readonly AuditEntry[] };
 
-/** Why a person's wish was not followed. */
-export type PagerRefusal = 'over' | 'held-by-you' | 'held-by-other' | 'not-held' | 'same-person' | 'other-round';
-export type PagerAnswer = { kind: 'changed'; change: PagerChange } | { kind: 'refused'; why: PagerRefusal };
-
 export type Situation = {
   trouble: Trouble;
   kills: number;
+  limitFrom: string | null;
   decision: PageDecision;
   /** A plain clause: what is wrong. */
   why: string;
@@ -26,8 +23,8 @@ const NEW_ROUND_AFTER_SECONDS = 1800;
 /** A warning is raised once a working day. Seconds. */
 const RAISED_EVERY_SECONDS = 12 * 3600;
 const KEPT_PAGES = 40;
-const RANK: Readonly<Record<Trouble, number>> = { none: 0, warning: 1, critical: 2, oom: 3 };
-const ACTIVE: readonly Pager['state'][] = ['waiting', 'paging', 'unanswered', 'held', 'snoozed'];
+export const RANK: Readonly<Record<Trouble, number>> = { none: 0, warning: 1, critical: 2, oom: 3 };
+export const ACTIVE: readonly Pager['state'][] = ['waiting', 'paging', 'unanswered', 'held', 'snoozed'];
 
 export function newPager(of: { incident: string; service: string; team: string }): Pager {
   return {
@@ -39,7 +36,7 @@ export function newPager(of: { incident: string; service: string; team: string }
     level: 0,
     dueAt: null,
     why: '',
-    seen: { trouble: 'none', kills: 0 },
+    seen: { trouble: 'none', kills: 0, limitFrom: null },
     pages: [],
     holder: null,
     snoozed: null,
@@ -50,8 +47,8 @@ export function newPager(of: { incident: string; service: string; team: string }
 
 /** What is known of the incident has changed: whether somebody is paged now, and whether it is over. */
 export function assess(before: Pager, situation: Situation, nowMs: number): PagerChange {
-  const { trouble, kills, onCall } = situation;
-  const known = { ...before, onCall, seen: { trouble, kills: Math.max(kills, before.seen.kills) } };
+  const { trouble, kills, limitFrom, onCall } = situation;
+  const known = { ...before, onCall, seen: { trouble, limitFrom, kills: Math.max(kills, before.seen.kills) } };
   if (trouble === 'none') return ACTIVE.includes(before.state) ? finished(known, nowMs) : { after: known, audit: [] };
   const isWorse = kills > before.seen.kills || RANK[trouble] > RANK[before.seen.trouble];
   switch (before.state) {
@@ -152,45 +149,6 @@ export function giveUp(before: Pager, round: number, nowMs: number): PagerChange
   return { after: { ...before, state: 'unanswered', dueAt: null }, audit: [line] };
 }
 
-/** `round`: of the button that was pressed. */
-export function acknowledge(before: Pager | null, userId: string, round: number, nowMs: number): PagerAnswer {
-  const refused = notActive(before, round);
-  if (before === null || refused !== null) return refused ?? { kind: 'refused', why: 'over' };
-  if (before.state === 'held') {
-    return { kind: 'refused', why: before.holder?.userId === userId ? 'held-by-you' : 'held-by-other' };
-  }
-  const line = { at: iso(nowMs), who: userId, what: 'acknowledged', why: before.why };
-  return changed(heldBy(before, userId, nowMs), line);
-}
-
-/** From whoever holds it to somebody else; the note stands in the trail. */
-export function handOver(
-  before: Pager | null,
-  { by, to, note, round }: { by: string; to: string; note: string; round: number },
-  nowMs: number,
-): PagerAnswer {
-  const refused = notActive(before, round);
-  if (before === null || refused !== null) return refused ?? { kind: 'refused', why: 'over' };
-  if (before.state !== 'held') return { kind: 'refused', why: 'not-held' };
-  if (before.holder?.userId !== by) return { kind: 'refused', why: 'held-by-other' };
-  if (to === by) return { kind: 'refused', why: 'same-person' };
-  const line = { at: iso(nowMs), who: by, what: 'handed-over', why: `to ${to}${note === '' ? '' : `: ${note}`}` };
-  return changed(heldBy(before, to, nowMs), line);
-}
-
-export function snooze(
-  before: Pager | null,
-  { by, untilMs, round }: { by: string; untilMs: number; round: number },
-  nowMs: number,
-): PagerAnswer {
-  const refused = notActive(before, round);
-  if (before === null || refused !== null) return refused ?? { kind: 'refused', why: 'over' };
-  if (before.state === 'held' && before.holder?.userId !== by) return { kind: 'refused', why: 'held-by-other' };
-  const line = { at: iso(nowMs), who: by, what: 'snoozed', why: `until ${iso(untilMs)}` };
-  const until = iso(untilMs);
-  return changed({ ...before, state: 'snoozed', dueAt: until, holder: null, snoozed: { by, until } }, line);
-}
-
 /** The snooze has ended and the trouble has not. Null: it was ended by something else. */
 export function wake(before: Pager, round: number, nowMs: number): PagerChange | null {
   if (before.state !== 'snoozed' || before.round !== round || before.snoozed === null) return null;
@@ -198,19 +156,6 @@ export function wake(before: Pager, round: number, nowMs: number): PagerChange |
   return begun(before, before.why, nowMs, 0);
 }
 
-function heldBy(before: Pager, userId: string, nowMs: number): Pager {
-  return { ...before, state: 'held', dueAt: null, snoozed: null, holder: { userId, at: iso(nowMs) } };
-}
-
-function notActive(before: Pager | null, round: number): PagerAnswer | null {
-  if (before === null || !ACTIVE.includes(before.state)) return { kind: 'refused', why: 'over' };
-  return before.round === round ? null : { kind: 'refused', why: 'other-round' };
-}
-
-function changed(after: Pager, line: AuditEntry): PagerAnswer {
-  return { kind: 'changed', change: { after, audit: [line] } };
-}
-
-function iso(ms: number): string {
+export function iso(ms: number): string {
   return new Date(ms).toISOString();
 }

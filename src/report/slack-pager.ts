@@ -142,3 +142,10 @@ export function renderRaised(pager: Pager): SlackMessage {
     section([line, '*Next:* decide while somebody is there to act; nobody is paged for this yet']),
   ]);
 }
+
+/** For whoever has it: it became worse. */
+export function renderWorse({ holder, service, seen }: Pager): SlackMessage {
+  const what = seen.trouble === 'oom' ? 'is being killed for memory now' : `is ${seen.trouble} now`;
+  const who = holder === null ? 'Nobody' : mention(holder.userId);
+  return renderPagerEvent(`✋ ${who}: ${escapeMrkdwn(service, 80)} ${what}. You have it; nobody else is woken.`);
+}

@@ -6,20 +6,12 @@ import { DateTime } from 'luxon';
 import type { Team } from '../../src/config/config.ts';
 import type { Pager } from '../../src/incident/pager.ts';
 import { judgeCase } from '../../src/main/page-case.ts';
-import {
-  acknowledge,
-  askLevel,
-  assess,
-  giveUp,
-  newPager,
-  type PagerChange,
-  snooze,
-  wake,
-} from '../../src/oncall/escalation.ts';
+import { askLevel, assess, giveUp, newPager, type PagerChange, wake } from '../../src/oncall/escalation.ts';
 import { levelCount, peopleOfLevel, waitAfter } from '../../src/oncall/levels.ts';
 import { LEAD_SECONDS } from '../../src/oncall/oom-clock.ts';
 import { onCallAt } from '../../src/oncall/rota.ts';
 import { rotationShifts } from '../../src/oncall/rotation.ts';
+import { acknowledge, snooze } from '../../src/oncall/taking.ts';
 import { createWorkHours, type WorkHours } from '../../src/oncall/work-hours.ts';
 import { anIncident, aReport } from '../slack/reports.ts';
 import { type Dice, dice, drawStory, drawTeam, MINUTE, type Story, truthAt } from './weeks-drawn.ts';
@@ -62,7 +54,9 @@ class Walk {
   readonly #events: Event[] = [];
   readonly #hours: WorkHours;
   readonly #rota;
+  /** The last one that could tell, and the last one. */
   #report = aReport({ verdict: 'warning' });
+  #shown = this.#report;
   #endsMs: number;
 
   readonly team: Team;
@@ -100,7 +94,7 @@ class Walk {
     switch (event.kind) {
       case 'look':
       case 'recheck':
-        this.#report = this.story.reportAt(at);
+        this.#look(at);
         return this.#consider(at);
       case 'kill':
         this.#consider(at);
@@ -119,6 +113,16 @@ class Walk {
       case 'level':
         return this.#level(event.round, event.level, at);
     }
+  }
+
+  /** Now and then nothing can be measured: that is no good news. Never at the first look, which would open nothing. */
+  #look(at: number): void {
+    const isBlind = at > this.story.startMs && at !== this.story.criticalMs && dice(Math.floor(at / 1000)).chance(0.15);
+    if (!isBlind) this.#report = this.story.reportAt(at);
+    const generatedAt = iso(at);
+    this.#shown = isBlind
+      ? { ...this.#report, generatedAt, verdict: 'inconclusive', timeToLimitSeconds: null }
+      : this.#report;
   }
 
   #consider(at: number): void {
@@ -143,7 +147,15 @@ class Walk {
       ...(kills.length === 0 ? {} : { alerts }),
       round: at === story.startMs ? 1 : 2,
     });
-    const judged = judgeCase({ incident, report: this.#report, team, rota: this.#rota, hours: this.#hours, nowMs: at });
+    const judged = judgeCase({
+      incident,
+      report: this.#shown,
+      team,
+      seen: this.pager.seen,
+      rota: this.#rota,
+      hours: this.#hours,
+      nowMs: at,
+    });
     const raised = this.pager.raisedAt;
     this.#apply(assess(this.pager, judged.situation, at), at);
     if (this.pager.raisedAt !== raised && this.#hours.at(at).kind !== 'open')

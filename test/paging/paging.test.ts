@@ -1,8 +1,10 @@
 import { Queue } from 'bullmq';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { createAlertBook } from '../../src/adapters/redis/alert-book.ts';
 import { createAuditBook } from '../../src/adapters/redis/audit-book.ts';
 import type { PressAnswer } from '../../src/adapters/slack/action-desk.ts';
 import { startWorkspace, type Workspace } from '../../src/demo/workspace/workspace.ts';
+import { countOccurrence } from '../../src/incident/alert-tally.ts';
 import { consider } from '../../src/main/page-desk.ts';
 import { pagerActions } from '../../src/main/pager-actions.ts';
 import { startRedis, type TestRedis } from '../support/redis.ts';
@@ -233,6 +235,32 @@ describe('those who hold it', () => {
     await vi.waitFor(() => expect(dms('U0ALICE')).toHaveLength(1), WAIT);
     expect(dms('U0ALICE')[0]).toContain("<@U0BOB> handed it over to <@U0ALICE>: &lt;!channel&gt; wait for 'v813'");
     expect((await bot.pagers.find('M-1'))?.holder?.userId).toBe('U0ALICE');
+  });
+
+  it('are told in the thread, once, that it became worse; nobody is paged', async () => {
+    const bot = await paged();
+    await pagerActions(bot).acknowledge.press(press('U0BOB'));
+    const kill = {
+      key: 'k1',
+      fingerprint: 'f1',
+      source: 'collector',
+      kind: 'oom' as const,
+      name: 'OOM kill',
+      summary: '',
+      instance: null,
+      startsAt: new Date(SATURDAY).toISOString(),
+    };
+    await createAlertBook(server.connect(), prefix).change('M-1', (before) => ({
+      tally: countOccurrence(before, kill, { nowMs: SATURDAY, isOver: false }),
+      looksAgain: false,
+    }));
+    await consider('M-1', bot);
+    await consider('M-1', bot);
+    const worse = (): string[] =>
+      workspace.everPosted(CHANNEL).flatMap(({ text }) => (/being killed/.test(text) ? [text] : []));
+    await vi.waitFor(() => expect(worse()).toHaveLength(1), WAIT);
+    expect(worse()[0]).toContain('✋ <@U0BOB>: checkout is being killed for memory now. You have it');
+    expect((await bot.pagers.find('M-1'))?.state).toBe('held');
   });
 
   it('snooze it, until it becomes worse', async () => {
