@@ -43,6 +43,8 @@ export type Service = {
   /** 0: what must never go wrong; its rollback needs two persons. */
   tier: number | null;
   snapshot: SnapshotSettings;
+  /** Null: its processes run where the collector runs. */
+  transport: TransportSettings | null;
 };
 
 /** One query each, one series per instance. */
@@ -55,6 +57,12 @@ export type Metrics = {
   release: string | null;
   traffic: string | null;
 };
+
+/** How the collector reaches processes that are not on its own machine. Directories are those of the far side. */
+export type TransportSettings =
+  | { kind: 'docker'; container: string; probe: string }
+  | { kind: 'kubectl'; namespace: string; pod: string; container: string | null; context: string | null; probe: string }
+  | { kind: 'ssh'; host: string; user: string | null; port: number | null; identity: string | null };
 
 export type SnapshotSettings = {
   /** Time between the two looks. */

@@ -20,6 +20,7 @@ const Loose = z.object({
         .object({
           team: z.string().optional().catch(undefined),
           sockets: lenient,
+          transport: Choices,
           metrics: Choices,
           rollback: z.object({ mode: lenient, via: Choices }).optional().catch(undefined),
         })
@@ -41,6 +42,7 @@ export function findMismatches(value: unknown): Mismatch[] {
     ...Object.entries(services).flatMap(([name, service]) => [
       ...badName(['services', name], COMMAND_WORDS),
       ...badSource(name, service, loose.data.prometheus !== undefined),
+      ...badTransport(name, service),
       ...badTeam(name, service, teams),
       ...badRollback(name, service, teams),
     ]),
@@ -74,6 +76,15 @@ function badSource(name: string, service: LooseService, hasPrometheus: boolean):
   const path = ['services', name];
   const expected = 'sockets (the directory of its probes) or metrics.rss with prometheus.url';
   return [{ path, found: hasRss ? 'metrics.rss without prometheus.url' : 'no source of memory figures', expected }];
+}
+
+function badTransport(name: string, { transport, sockets }: LooseService): Mismatch[] {
+  if (transport === undefined) return [];
+  const path = ['services', name, 'transport'];
+  const wrong = notExactlyOne(path, transport, ['docker', 'kubectl', 'ssh']);
+  if (sockets !== undefined) return wrong;
+  const expected = 'sockets beside it: the directory of the probes on the far side';
+  return [...wrong, { path, found: 'transport without sockets', expected }];
 }
 
 function badTeam(name: string, { team }: LooseService, teams: Loose['teams']): Mismatch[] {

@@ -2,6 +2,7 @@
 import { dirname, resolve } from 'node:path';
 import { DEFAULT_POLICY, type Policy } from '../analysis/policy.ts';
 import type { Config, OnCall, Rollback, RollbackVia, Service, SnapshotSettings, Team, WorkloadKind } from './config.ts';
+import { toSockets, toTransport } from './resolve-transport.ts';
 import type {
   ConfigFile,
   OnCallSection,
@@ -81,7 +82,8 @@ function toService(name: string, service: ServiceSection, defaults: Defaults): S
     channel: service.channel ?? team?.channel ?? defaults.channel,
     site: service.site ?? DEFAULT_SITE,
     limitBytes: service.limit ?? null,
-    sockets: service.sockets === undefined ? null : resolve(defaults.directory, service.sockets),
+    sockets: toSockets(service, defaults.directory),
+    transport: toTransport(service.transport),
     metrics:
       metrics === undefined
         ? null

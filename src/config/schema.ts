@@ -3,6 +3,7 @@ import { z } from 'zod';
 import {
   ApproverId,
   ChannelId,
+  ContextName,
   Day,
   Duration,
   DurationOrZero,
@@ -13,6 +14,7 @@ import {
   HttpUrl,
   Name,
   Path,
+  PodName,
   PromQl,
   Ratio,
   Size,
@@ -89,11 +91,30 @@ const ViaSection = section({
 });
 export type ViaSection = z.infer<typeof ViaSection>;
 
+const TransportSection = section({
+  docker: section({ container: Name, probe: Path }).optional(),
+  kubectl: section({
+    namespace: Name,
+    pod: PodName,
+    container: Name.optional(),
+    context: ContextName.optional(),
+    probe: Path,
+  }).optional(),
+  ssh: section({
+    host: Name,
+    user: Name.optional(),
+    port: z.int({ error: 'a port' }).min(1, 'a port from 1 to 65535').max(65_535, 'a port from 1 to 65535').optional(),
+    identity: Path.optional(),
+  }).optional(),
+});
+export type TransportSection = z.infer<typeof TransportSection>;
+
 const ServiceSection = section({
   channel: ChannelId.optional(),
   site: Name.optional(),
   limit: Size.optional(),
   sockets: Path.optional(),
+  transport: TransportSection.optional(),
   metrics: section({
     rss: PromQl.optional(),
     limit: PromQl.optional(),

@@ -43,6 +43,13 @@ export const Flag = z.boolean({ error: 'true or false' });
 export const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/;
 export const Name = matching('a name of letters, digits, ".", "_" or "-", at most 63 long', NAME);
 
+/** kubectl takes one pod of a workload. Never an option: a word of a program's arguments. */
+export const PodName = matching(
+  'a pod, or a workload such as deploy/checkout',
+  /^(?:[a-z]{1,20}\/)?[a-z0-9][a-z0-9.-]{0,252}$/,
+);
+export const ContextName = matching('a context of kubectl', /^[A-Za-z0-9][A-Za-z0-9._:@/-]{0,252}$/);
+
 export const ChannelId = matching(
   'a channel id such as C0ONCALL (Slack shows it at the end of the channel details)',
   /^[CGD][A-Z0-9]{2,}$/,

@@ -1,8 +1,11 @@
 import { parseArgs } from 'node:util';
 import { createAlertQueue } from '../adapters/bullmq/alert-queue.ts';
 import { toChildKillAlert, toKillAlert } from '../alert/kill-alert.ts';
+import type { Config } from '../config/config.ts';
 import { CommandError, EXIT_CONFIG, EXIT_USAGE, messageOf } from '../errors.ts';
 import { type CollectorOptions, runCollector } from './collector.ts';
+import { farEnvironment } from './environment.ts';
+import { createFarRelay, lookAcross } from './far-access.ts';
 import { probeAccess } from './probe-access.ts';
 import { startRollingBack } from './rolling-back.ts';
 import { signalOfStop } from './shutdown.ts';
@@ -32,15 +35,16 @@ export async function collectorCommand(args: readonly string[]): Promise<number>
 
 /** What the collector of a site needs of the world. Throws a CommandError (78) when the site has no service. */
 export function collectorOptions({ config, redis, logger, signal }: World, site: string): CollectorOptions {
-  const services = [...config.services.values()].flatMap(({ name, site: own, sockets, snapshot }) =>
-    own === site && sockets !== null
+  const far = farLooks(config, site);
+  const services = [...config.services.values()].flatMap(({ name, site: own, sockets, snapshot, transport }) =>
+    own === site && sockets !== null && transport === null
       ? [{ name, sockets, windowSeconds: snapshot.windowSeconds, attach: snapshot.attach, fork: snapshot.fork }]
       : [],
   );
   const isNeeded = [...config.services.values()].some(
     ({ site: own, rollback }) => own === site && rollback.via !== null,
   );
-  if (services.length === 0 && !isNeeded) {
+  if (services.length === 0 && far.size === 0 && !isNeeded) {
     throw new CommandError(
       EXIT_CONFIG,
       `no service of site ${site} has a socket directory or a way to roll back: there is nothing to collect`,
@@ -50,6 +54,7 @@ export function collectorOptions({ config, redis, logger, signal }: World, site:
   return {
     site,
     services,
+    far,
     everySeconds: config.sampling.everySeconds,
     keepSeconds: config.sampling.keepSeconds,
     redis: redis.command(),
@@ -59,6 +64,17 @@ export function collectorOptions({ config, redis, logger, signal }: World, site:
     logger,
     signal,
   };
+}
+
+/** Services behind a transport, and how they are looked into. */
+function farLooks(config: Config, site: string): NonNullable<CollectorOptions['far']> {
+  const far = [...config.services.values()].flatMap(({ name, site: own, sockets, snapshot, transport }) => {
+    if (own !== site || transport === null || sockets === null) return [];
+    const relay = createFarRelay(transport, sockets, farEnvironment());
+    const { windowSeconds, fork } = snapshot;
+    return [[name, (signal: AbortSignal) => lookAcross(relay, { windowSeconds, fork, signal })] as const];
+  });
+  return new Map(far);
 }
 
 function readSite(args: readonly string[]): string {

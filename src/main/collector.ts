@@ -19,7 +19,7 @@ import { type AnnounceChildKill, type AnnounceKills, createRecorder } from '../c
 import { createSampling, type Sampling } from '../collector/sampling.ts';
 import { createTellOnce, type TellOnce } from '../collector/tell-once.ts';
 import { everyTick } from '../collector/ticker.ts';
-import { failed, messageOf, type Outcome } from '../errors.ts';
+import { failed, messageOf, type Outcome, ok } from '../errors.ts';
 
 /** Four of them make the time after which the bot says that no collector is there. */
 const BEAT_SECONDS = HEARTBEAT_TTL_SECONDS / 4;
@@ -43,6 +43,8 @@ export type CollectorOptions = {
     ping: Ping;
     lookTwice: (target: Target, options: LookOptions) => Promise<Outcome<Snapshot>>;
   };
+  /** Services whose processes are not on this machine: looks only, their samples come from elsewhere. */
+  far?: ReadonlyMap<string, (signal: AbortSignal) => Promise<Outcome<Snapshot>>>;
   /** Where OOM kills open their incident; absent: nobody is told. */
   announceKills?: AnnounceKills;
   announceChildKill?: AnnounceChildKill;
@@ -148,10 +150,13 @@ function openSnapshotWorker(options: CollectorOptions, { sampling, observer, tel
     site: options.site,
     deadlineSeconds: LOOK_DEADLINE_SECONDS,
     chooseTarget(service, instance) {
+      if (options.far?.has(service) === true) return ok(farTarget(service));
       sampling.lookAround();
       return chooseTarget(observer.tables, service, instance);
     },
     takeLook(target, service, signal) {
+      const lookFar = options.far?.get(service);
+      if (lookFar !== undefined) return lookFar(signal);
       const found = services.get(service);
       const { windowSeconds = DEFAULT_WINDOW_SECONDS, attach = false, fork = false, sockets = null } = found ?? {};
       const sibling = chooseSibling(observer.tables, service, target);
@@ -166,6 +171,11 @@ function openSnapshotWorker(options: CollectorOptions, { sampling, observer, tel
     onError: (error) =>
       tellOnce('snapshot queue', failed('upstream', messageOf(error), 'Check REDIS_URL and that Redis runs')),
   });
+}
+
+/** Which process it is, is known only there: all looks at one far service wait for each other. */
+function farTarget(service: string): Target {
+  return { pid: 0, startTicks: 0, socketPath: null, instance: `far:${service}`, release: null };
 }
 
 async function beatIfOnline(

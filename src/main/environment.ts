@@ -126,6 +126,12 @@ export function childEnvironment(): NodeJS.ProcessEnv {
   return { PATH, HOME, LANG, TMPDIR };
 }
 
+/** What docker, kubectl and ssh inherit: enough to find their own configuration and agents. */
+export function farEnvironment(): NodeJS.ProcessEnv {
+  const { DOCKER_HOST, DOCKER_CONTEXT, SSH_AUTH_SOCK } = process.env;
+  return { ...rollbackEnvironment(), DOCKER_HOST, DOCKER_CONTEXT, SSH_AUTH_SOCK };
+}
+
 /** What a program that rolls back inherits: enough to run and to reach its cluster, no secret of ours. */
 export function rollbackEnvironment(): NodeJS.ProcessEnv {
   const { KUBECONFIG, KUBERNETES_SERVICE_HOST, KUBERNETES_SERVICE_PORT } = process.env;

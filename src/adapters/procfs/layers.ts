@@ -15,21 +15,42 @@ export type LookTarget = { pid: number; startTicks: number };
 export async function lookFromOutside(target: LookTarget, root = '/proc'): Promise<Outcome<OutsideLook>> {
   const dir = `${root}/${target.pid}`;
   const cgroup = readMemoryCgroup(target.pid);
-  const [stat, status, mappings, openFiles, threadStates, memoryPressureRatio] = await Promise.all([
+  const [stat, status, smaps, openFiles, threadStates, memoryPressureRatio] = await Promise.all([
     readText(`${dir}/stat`),
     readText(`${dir}/status`),
-    readMappings(dir),
+    readText(`${dir}/smaps`),
     countOpenFiles(dir),
     readThreadStates(dir),
     readPressure(cgroup, root),
   ]);
+  const rest = { threadStates, memoryPressureRatio, room: cgroup === null ? null : readMemoryRoom(cgroup) };
+  return toOutsideLook(target, { stat, status, smaps, openFiles }, rest);
+}
+
+/** Texts of /proc/PID; null: it can't be read. `smaps` may have been cut to its headers and the lines Rss and Swap. */
+export type ProcTexts = {
+  stat: string | null;
+  status: string | null;
+  smaps: string | null;
+  openFiles: number | null;
+};
+
+const NOT_SEEN = { threadStates: null, memoryPressureRatio: null, room: null };
+
+/** T0 from what was read, here or by a relay: there without cgroups, pressure and states of threads. */
+export function toOutsideLook(
+  target: LookTarget,
+  { stat, status, smaps, openFiles }: ProcTexts,
+  rest: Pick<OutsideLook, keyof typeof NOT_SEEN> = NOT_SEEN,
+): Outcome<OutsideLook> {
   const process = stat === null ? null : parseStat(stat);
   if (process === null || process.startTicks !== target.startTicks || process.state === 'Z') return ended(target);
+  // Empty for a process whose memory is gone already, and for kernel threads.
+  const mappings = smaps === null || smaps === '' ? null : parseSmaps(smaps);
   const rssBytes = mappings === null ? vmRss(status) : sumOf(mappings);
   if (rssBytes === null) return ended(target);
   const { state, threads, minorFaults, majorFaults } = process;
-  const kernel = { state, threads, threadStates, openFiles, minorFaults, majorFaults, memoryPressureRatio };
-  return ok({ at: Date.now(), rssBytes, mappings, ...kernel, room: cgroup === null ? null : readMemoryRoom(cgroup) });
+  return ok({ at: Date.now(), rssBytes, mappings, state, threads, openFiles, minorFaults, majorFaults, ...rest });
 }
 
 function ended({ pid }: LookTarget): Outcome<OutsideLook> {
@@ -47,12 +68,6 @@ function vmRss(status: string | null): number | null {
 
 function sumOf(mappings: NonNullable<OutsideLook['mappings']>): number {
   return mappings.anonymousBytes + mappings.fileBytes + mappings.stackBytes + mappings.sharedBytes;
-}
-
-async function readMappings(dir: string) {
-  const text = await readText(`${dir}/smaps`);
-  // Empty for a process whose memory is gone already, and for kernel threads.
-  return text === null || text === '' ? null : parseSmaps(text);
 }
 
 async function countOpenFiles(dir: string): Promise<number | null> {

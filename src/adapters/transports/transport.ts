@@ -35,9 +35,9 @@ const Reply = z.discriminatedUnion('ok', [
   z.object({ protocol: z.number(), ok: z.literal(false), code: z.string(), why: z.string() }),
 ]);
 
-/** The line of a request. */
-export function toRequestLine(request: ProbeRequest): string {
-  return `${JSON.stringify({ protocol: PROTOCOL, ...request })}\n`;
+/** The line of a request; `to`: the process that a relay passes it on to. */
+export function toRequestLine(request: ProbeRequest, to?: number): string {
+  return `${JSON.stringify({ protocol: PROTOCOL, ...request, to })}\n`;
 }
 
 /** The reply line -> its result or who must act. */
@@ -57,6 +57,8 @@ export function parseReply(line: string, name: string): ProbeReply {
   const why = `${name} refused: ${data.why}`;
   if (data.code === 'busy')
     return refuse('busy', inconclusive('upstream', why, 'ask again when the other look has ended'));
+  if (data.code === 'unreachable')
+    return refuse('absent', inconclusive('operator', why, 'check that the process lives and has a probe'));
   return refuse(data.code === 'protocol' ? 'protocol' : 'refused', failed('operator', why, UPGRADE));
 }
 

@@ -43,9 +43,11 @@ async function checkQueries({ name, metrics }: Service, prometheus: Prometheus):
 }
 
 /** Sockets are on the host of the site's collector; elsewhere their absence means nothing, so it only warns. */
-export function checkSockets({ name, sockets, site }: Service): CheckFinding[] {
+export function checkSockets({ name, sockets, site, transport }: Service): CheckFinding[] {
   if (sockets === null)
     return [warning(`services.${name}: no sockets, so no live process can be looked into`, 'Add `sockets`')];
+  if (transport !== null)
+    return [good(`services.${name}.sockets: on the far side of ${transport.kind}, asked when a look is taken`)];
   const found = listSockets(sockets);
   const about = `services.${name}.sockets`;
   if (found.outcome !== 'ok') return [fromFailure(site === 'local' ? about : `${about} (of site ${site})`, found)];

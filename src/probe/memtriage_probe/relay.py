@@ -1,7 +1,9 @@
-"""`python -m memtriage_probe.relay DIRECTORY PID`: one request line from stdin to the probe of that process, its reply to stdout.
+"""`python3 relay.py DIRECTORY`: one request line from stdin to the probe of a process here, its reply to stdout.
 
-The far end of `docker exec`, `kubectl exec` and ssh. It reads one line, connects to one socket in one directory, and
-ends; PID 0 stands for the only process that listens there. Without an answer: a refusal in the probe's own form.
+The far end of `docker exec`, `kubectl exec` and ssh's forced command. It reads one line and ends. The line is a request
+of the probe's protocol with `to`, a pid that has its socket in DIRECTORY, or one of two questions of its own:
+`processes` (who listens there, with RSS) and `outside` (what /proc says of one of them). It reads, and changes nothing.
+Without an answer: a refusal in the probe's own form. Standard library only, and no module of the probe.
 """
 
 import json
@@ -11,6 +13,7 @@ import socket
 import sys
 
 _NAME = re.compile(r"([1-9]\d{0,9})\.(\d{1,19})\.sock\Z")
+_HEADER = re.compile("[0-9a-f]+-[0-9a-f]+ ")
 _LONGEST_REQUEST = 64 * 1024
 _LONGEST_REPLY = 1024 * 1024
 _CONNECT_SECONDS = 5
@@ -22,11 +25,26 @@ class Unreachable(Exception):
     pass
 
 
-def relay(directory, pid, request):
+def answer(directory, request):
     """The reply line. Raises Unreachable."""
-    path = _socket_of(directory, pid)
     if len(request) > _LONGEST_REQUEST or not request.endswith(b"\n"):
         raise Unreachable("the request is no line of at most %d bytes" % _LONGEST_REQUEST)
+    try:
+        asked = json.loads(request.decode("utf-8"))
+        verb, to = asked.get("verb"), asked.get("to")
+    except (ValueError, AttributeError, RecursionError):
+        raise Unreachable("the request is no JSON object")
+    found = _processes(directory)
+    if verb == "processes":
+        return _line({"processes": [{"pid": p, "startTicks": t, "rssBytes": _rss(p)} for p, t in sorted(found.items())]})
+    if type(to) is not int or to not in found:
+        raise Unreachable("no process %s with a probe in %s" % (to if type(to) is int else "", directory))
+    if verb == "outside":
+        return _line(_outside(to))
+    return _forward(os.path.join(directory, "%d.%d.sock" % (to, found[to])), request)
+
+
+def _forward(path, request):
     connection = socket.socket(socket.AF_UNIX)
     try:
         connection.settimeout(_CONNECT_SECONDS)
@@ -46,33 +64,63 @@ def relay(directory, pid, request):
         connection.close()
 
 
-def _socket_of(directory, pid):
+def _processes(directory):
+    """pid -> start ticks of the living processes that have a socket in the directory."""
     try:
-        names = [name for name in os.listdir(directory) if _NAME.match(name)]
+        names = filter(None, map(_NAME.match, os.listdir(directory)))
     except OSError as error:
         raise Unreachable("%s: %s" % (directory, error.strerror))
-    names = [name for name in names if _lives(name) and (pid == 0 or int(name.split(".")[0]) == pid)]
-    if len(names) != 1:
-        found = "nobody listens" if not names else "%d processes listen" % len(names)
-        raise Unreachable("%s in %s; processes: %s" % (found, directory, ", ".join(sorted(names)) or "none"))
-    return os.path.join(directory, names[0])
+    found = {int(name.group(1)): int(name.group(2)) for name in names}
+    return {pid: ticks for pid, ticks in found.items() if _start_ticks(pid) == ticks}
 
 
-def _lives(name):
-    """Whether the process of that number is still the one that made the socket."""
-    pid, ticks, _ = name.split(".")
+def _start_ticks(pid):
+    fields = _read("/proc/%d/stat" % pid).rpartition(")")[2].split()
+    return int(fields[19]) if len(fields) > 19 and fields[0] != "Z" else None
+
+
+def _rss(pid):
+    fields = _read("/proc/%d/statm" % pid).split()
+    return int(fields[1]) * os.sysconf("SC_PAGE_SIZE") if len(fields) > 1 else 0
+
+
+def _outside(pid):
+    folder = "/proc/%d" % pid
     try:
-        with open("/proc/%s/stat" % pid, "rb") as file:
-            return file.read().rpartition(b")")[2].split()[19] == ticks.encode()
+        open_files = len(os.listdir(folder + "/fd"))
     except OSError:
-        return False
+        open_files = None
+    return {
+        "stat": _read(folder + "/stat"),
+        "status": _read(folder + "/status"),
+        "smaps": _smaps(folder + "/smaps"),
+        "openFiles": open_files,
+    }
+
+
+def _smaps(path):
+    """Only the lines that are needed: headers, Rss and Swap. None where they can't be read or are too many."""
+    kept = [line for line in _read(path).splitlines() if line.startswith(("Rss:", "Swap:")) or _HEADER.match(line)]
+    text = "\n".join(kept)
+    return text if 0 < len(text) < _LONGEST_REPLY - 65536 else None
+
+
+def _read(path):
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return file.read()
+    except OSError:
+        return ""
+
+
+def _line(result):
+    return json.dumps({"protocol": 1, "ok": True, "result": result}).encode("ascii") + b"\n"
 
 
 def main(arguments):
     try:
-        directory, pid = arguments
-        request = sys.stdin.buffer.readline(_LONGEST_REQUEST + 2)
-        reply = relay(directory, int(pid), request)
+        (directory,) = arguments
+        reply = answer(directory, sys.stdin.buffer.readline(_LONGEST_REQUEST + 2))
     except Unreachable as unreachable:
         refusal = {"protocol": 1, "ok": False, "code": "unreachable", "why": str(unreachable)}
         reply = json.dumps(refusal).encode("ascii") + b"\n"
