@@ -126,7 +126,12 @@ describe.skipIf(!canServeSsh)('a host, by ssh with a forced command on a real ss
     const ssh = `#!/bin/sh\nexec /usr/bin/ssh -o UserKnownHostsFile=${home}/known_hosts "$@"\n`;
     await writeFile(join(home, 'bin', 'ssh'), ssh);
     await chmod(join(home, 'bin', 'ssh'), 0o755);
-    await vi.waitFor(() => expect(existsSync(join(home, 'sshd.pid'))).toBe(true), 10_000);
+    await vi.waitFor(
+      () => {
+        if (!existsSync(join(home, 'sshd.pid'))) throw new Error('sshd does not listen yet');
+      },
+      { timeout: 10_000 },
+    );
   });
 
   afterAll(async () => {
