@@ -16,7 +16,8 @@ import { PROBE_DIR, startTarget, type Target } from './target.ts';
 
 const STAND_IN = fileURLToPath(new URL('./programs/stands_for_docker.py', import.meta.url));
 const SSHD = '/usr/sbin/sshd';
-const canUnshare = spawnSync('unshare', ['--mount', '--', 'true']).status === 0;
+const [UNSHARE, KEYGEN, PRLIMIT] = ['/usr/bin/unshare', '/usr/bin/ssh-keygen', '/usr/bin/prlimit'] as const;
+const canUnshare = spawnSync(UNSHARE, ['--mount', '--', 'true']).status === 0;
 const canServeSsh = existsSync(SSHD) && spawnSync('ssh', ['-V']).status === 0 && userInfo().uid === 0;
 
 let home = '';
@@ -99,8 +100,7 @@ describe.skipIf(!canServeSsh)('a host, by ssh with a forced command on a real ss
 
   beforeAll(async () => {
     port = await freePort();
-    for (const name of ['host', 'key'])
-      spawnSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', join(home, name)]);
+    for (const name of ['host', 'key']) spawnSync(KEYGEN, ['-q', '-t', 'ed25519', '-N', '', '-f', join(home, name)]);
     const relay = `${PROBE_DIR}/memtriage_probe/relay.py`;
     const forced = `command="python3 -I -S -B ${relay} ${target.dir}",restrict`;
     const key = await readFile(join(home, 'key.pub'), 'utf8');
@@ -118,7 +118,7 @@ describe.skipIf(!canServeSsh)('a host, by ssh with a forced command on a real ss
       `PidFile ${home}/sshd.pid`,
     ];
     await writeFile(join(home, 'sshd_config'), settings.join('\n'));
-    sshd = spawn('prlimit', ['--nofile=1024', SSHD, '-D', '-e', '-f', join(home, 'sshd_config')], { stdio: 'ignore' });
+    sshd = spawn(PRLIMIT, ['--nofile=1024', SSHD, '-D', '-e', '-f', join(home, 'sshd_config')], { stdio: 'ignore' });
     const known = (await readFile(join(home, 'host.pub'), 'utf8')).split(' ').slice(0, 2).join(' ');
     await mkdir(join(home, 'bin2'));
     await writeFile(join(home, 'known_hosts'), `[127.0.0.1]:${port} ${known}\n`);
