@@ -55,7 +55,7 @@ try {
   const p95 = quantile(beyond, 0.95);
   const goal = `goal ${GOAL_SECONDS}, ${p95 <= GOAL_SECONDS ? 'met' : 'MISSED'}`;
   console.log(
-    `kill to root beyond group_wait (${GROUP_WAIT_SECONDS} s), ${took.length} kills: p50 ${quantile(beyond, 0.5).toFixed(1)}, p95 ${p95.toFixed(1)}, max ${quantile(beyond, 1).toFixed(1)} s; ${goal}; load ${loadavg()[0]?.toFixed(1)}`,
+    `kill to root beyond group_wait (${GROUP_WAIT_SECONDS} s), ${took.length} kills: p50 ${quantile(beyond, 0.5).toFixed(1)}, p95 ${p95.toFixed(1)}, max ${quantile(beyond, 1).toFixed(1)} s; ${goal}; load ${loadavg()[0]?.toFixed(1)}; each ${beyond.map((seconds) => seconds.toFixed(1)).join(' ')}`,
   );
 } finally {
   await stage.close();

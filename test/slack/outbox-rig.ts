@@ -11,7 +11,7 @@ import type { TestRedis } from '../support/redis.ts';
 export const FAST: Partial<OutboxLimits> = {
   postEveryMs: 5,
   editEveryMs: 20,
-  edits: { everyMs: 5, burst: 10, forReports: 1 },
+  edits: { everyMs: 5, burst: 10, forReports: 1, forKills: 0 },
   requestTimeoutMs: 300,
   settleMs: 50,
   backoffMs: { first: 20, longest: 200 },

@@ -5,7 +5,7 @@ import { Alert, alertKey } from '../../alert/alert.ts';
 export const ALERT_QUEUE = 'alerts';
 
 /** Alerts under way at a time in one bot: each waits for Redis only. */
-const CONCURRENCY = 20;
+const CONCURRENCY = 100;
 /** An alert takes some milliseconds, so that of a killed bot is taken over within 6 s. */
 const LOCK_MS = 4000;
 const STALLED_CHECK_MS = 2000;

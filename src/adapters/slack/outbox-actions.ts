@@ -91,7 +91,7 @@ async function find(delivery: Delivery, thread: ThreadState, { slot, threadTs }:
 async function edit(delivery: Delivery, thread: ThreadState, action: Extract<Action, { kind: 'edit' }>): Promise<Step> {
   const { store, web, limits } = delivery;
   const { slot, ts } = action;
-  const reserve = slot.kind === 'progress' ? limits.edits.forReports : 0;
+  const reserve = turnsLeftFor(slot, limits);
   const waitMs = await store.takeEdit({ ...limits.edits, reserve });
   if (waitMs > 0) return { kind: 'wait', ms: waitMs };
   const metadata = toMetadata(thread, slot);
@@ -113,6 +113,12 @@ async function edit(delivery: Delivery, thread: ThreadState, action: Extract<Act
       }
       return await onRefusal(delivery, thread, slot, answer.error);
   }
+}
+
+/** Edits are few for a whole workspace: those that may be dropped or can wait leave some for those that can't. */
+function turnsLeftFor({ kind, isUrgent = false }: Slot, { edits }: OutboxLimits): number {
+  if (kind === 'progress') return isUrgent ? edits.forKills : edits.forReports;
+  return isUrgent ? 0 : edits.forKills;
 }
 
 /** Blocks that Slack refuses are our bug; the text, complete by itself, must arrive all the same. */
