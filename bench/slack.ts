@@ -190,6 +190,7 @@ async function openDesk() {
     listServices: async () => [],
     status: async () => ({ kind: 'unknown-service' }),
     baseline: async () => ({ kind: 'unknown-service' }),
+    postmortem: async () => ({ kind: 'unknown-service' }),
     history: async () => ({ kind: 'unknown-service' }),
     onCall: async () => [],
     silence: async () => ({ kind: 'unknown-service' }),

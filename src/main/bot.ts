@@ -31,6 +31,7 @@ import { createObserving } from './observing.ts';
 import { createOffHours } from './off-hours.ts';
 import { consider } from './page-desk.ts';
 import { pagerActions } from './pager-actions.ts';
+import { findPostmortem } from './postmortem.ts';
 import { type RootParts, refreshThread, shareRuns, withNewestAlerts } from './refresh-thread.ts';
 import { findReport, reportLinks } from './reports.ts';
 import { rollbackParts, startRollbacks, withProposals } from './rollbacks.ts';
@@ -158,7 +159,20 @@ async function startBot(world: World): Promise<Bot> {
   await patiently(() => queueOrphans(incidents, queue), logger);
   await startPaging(world, paging);
   await startTeamNews(world, { incidents, pagers, rotas, outbox });
-  const desk = createDesk({ world, incidents, baselines, queue, outbox, rotas, audit, silences, observing, refresh });
+  const desk = createDesk({
+    world,
+    incidents,
+    baselines,
+    rollbacks,
+    web,
+    queue,
+    outbox,
+    rotas,
+    audit,
+    silences,
+    observing,
+    refresh,
+  });
   await startWatching({
     world,
     incidents,
@@ -205,6 +219,7 @@ async function startBot(world: World): Promise<Bot> {
     whyStuck: pulse.whyStuck,
     whatIsMissing: () => whatIsMissing(connection),
     findReport: (id) => findReport(id, incidents),
+    findPostmortem: (id) => findPostmortem(id, { incidents, rollbacks, audit }),
     onError: (err) => logger.error({ err }, 'a request could not be answered'),
   });
   closers.add('requests', server.refuse);

@@ -1,10 +1,14 @@
 /** What people ask of the bot, answered from the stores: every command of Slack ends here. */
 import type { BaselineStore } from '../adapters/redis/baseline-store.ts';
 import type { RedisIncidentBook } from '../adapters/redis/incident-book.ts';
+import type { RollbackBook } from '../adapters/redis/rollback-book.ts';
 import type { CommandDesk, DeskAnswer } from '../adapters/slack/command-desk.ts';
+import type { Incident } from '../incident/incident.ts';
 import { baselineLine } from '../report/baseline-text.ts';
+import { mitigationPhrase } from '../report/mitigation-text.ts';
 import { setBaseline } from '../watch/set-baseline.ts';
 import { viewOnCall } from './on-call-desk.ts';
+import { type PostmortemParts, sharePostmortem } from './postmortem.ts';
 import type { Rotas } from './rotas.ts';
 import { toTriagedService } from './run-triage.ts';
 import { createSilenceDesk, type SilenceDeskParts } from './silence-desk.ts';
@@ -14,11 +18,13 @@ import type { World } from './world.ts';
 
 export type DeskParts = StatusDeskParts &
   SilenceDeskParts &
-  StartParts & {
+  StartParts &
+  PostmortemParts & {
     world: World;
     incidents: RedisIncidentBook;
     baselines: BaselineStore;
     rotas: Rotas;
+    rollbacks: RollbackBook;
   };
 
 const SHOWN_INCIDENTS = 20;
@@ -50,6 +56,7 @@ export function createDesk(parts: DeskParts): CommandDesk {
       return await answerBaseline(verb, toTriagedService(configured), by, { world, baselines });
     },
     onCall: async () => await viewOnCall(config.teams.values(), rotas, Date.now()),
+    postmortem: async (incidentId) => await sharePostmortem(incidentId, parts),
     async history(service) {
       if (!config.services.has(service)) return { kind: 'unknown-service' };
       const all = await incidents.recent(SEARCHED_INCIDENTS);
@@ -57,10 +64,16 @@ export function createDesk(parts: DeskParts): CommandDesk {
       return {
         kind: 'lines',
         title: `Incidents of ${service}`,
-        lines: mine.length === 0 ? ['none'] : mine.map(incidentLine),
+        lines: mine.length === 0 ? ['none'] : await Promise.all(mine.map(async (one) => await historyLine(one, parts))),
       };
     },
   };
+}
+
+/** The incident, what was done about it, and how long that took. */
+async function historyLine(incident: Incident, { rollbacks }: Pick<DeskParts, 'rollbacks'>): Promise<string> {
+  const rollback = await rollbacks.find(incident.id);
+  return `${incidentLine(incident)}${rollback === null ? '' : `; ${mitigationPhrase(rollback)}`}`;
 }
 
 async function answerBaseline(

@@ -41,6 +41,7 @@ beforeEach(async () => {
     token: TOKEN,
     whatIsMissing: async () => [],
     findReport: async () => null,
+    findPostmortem: async () => null,
     slack: null,
     routes: alertRoutes({
       token: TOKEN,

@@ -27,6 +27,7 @@ async function start(token: string | null = TOKEN): Promise<BotServer> {
       const found = { json: JSON.stringify(report), html: renderReportHtml(report) };
       return await Promise.resolve(id === 'M-12' ? found : null);
     },
+    findPostmortem: async (id) => (id === 'M-12' ? `# Postmortem ${id}` : null),
     onError: (error) => errors.push(error),
   });
 }
@@ -71,6 +72,9 @@ describe('reports', () => {
   it('come as a page and as JSON with the token', async () => {
     const page = await ask('/incidents/M-12', ALLOWED);
     expect(page).toMatchObject({ status: 200, headers: { 'content-type': 'text/html; charset=utf-8' } });
+    const markdown = await ask('/incidents/M-12.md', ALLOWED);
+    expect(markdown).toMatchObject({ status: 200 });
+    expect((await ask('/incidents/M-13.md', ALLOWED)).status).toBe(404);
     const json = await ask('/incidents/M-12.json', ALLOWED);
     expect(json).toMatchObject({ status: 200, headers: { 'content-type': 'application/json' } });
     expect(JSON.parse(json.body)).toMatchObject({ incident: 'M-12', schema: 1 });
@@ -85,7 +89,7 @@ describe('reports', () => {
     ['it without its scheme', { authorization: TOKEN }],
     ['an empty one', { authorization: 'Bearer ' }],
   ])('are refused to whoever sends %s, found or not', async (_title, headers) => {
-    for (const path of ['/incidents/M-12', '/incidents/M-12.json', '/incidents/M-13']) {
+    for (const path of ['/incidents/M-12', '/incidents/M-12.json', '/incidents/M-12.md', '/incidents/M-13']) {
       expect(await ask(path, headers)).toMatchObject({ status: 401, headers: { 'www-authenticate': 'Bearer' } });
     }
     expect(askedFor).toEqual([]);

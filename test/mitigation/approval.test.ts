@@ -371,3 +371,17 @@ describe('a newer report', () => {
     expect(await stateOf(id)).toBe('declined');
   });
 });
+
+describe('afterwards', () => {
+  it('the postmortem lies in the thread as a file, and history tells the rollback', async () => {
+    const id = await propose();
+    await approve('U0BOB');
+    await untilTold('U0BOB', /🔵 Approved/);
+    expect(await rig.sharePostmortem(id)).toMatchObject({ kind: 'lines' });
+    const posted = rig.workspace.thread(CHANNEL, rig.rootTs()).flatMap(({ files }) => files ?? []);
+    expect(posted).toMatchObject([{ name: `${id}.md`, title: `Postmortem ${id}` }]);
+    expect(await rig.sharePostmortem('M-999')).toMatchObject({ outcome: 'error' });
+    rig.workspace.faults.add({ method: 'files.getUploadURLExternal', kind: 'platform-error', error: 'missing_scope' });
+    expect(await rig.sharePostmortem(id)).toMatchObject({ why: 'Slack refuses the file: missing_scope' });
+  });
+});

@@ -17,6 +17,7 @@ import { startWorkspace, type Workspace } from '../../src/demo/workspace/workspa
 import type { Incident } from '../../src/incident/incident.ts';
 import type { Rollback } from '../../src/incident/rollback.ts';
 import { createActionDesk } from '../../src/main/action-desk.ts';
+import { sharePostmortem } from '../../src/main/postmortem.ts';
 import { refreshThread } from '../../src/main/refresh-thread.ts';
 import { createRollbackDesk, type RollbackDesk } from '../../src/main/rollback-desk.ts';
 import type { FactParts } from '../../src/main/rollback-facts.ts';
@@ -73,6 +74,7 @@ export type DeskRig = {
   press: (user: string, actionId: string, value?: string) => Promise<void>;
   /** Presses a button of the thread that the root does not show any more, as a client does that has not heard of it. */
   pressOld: (user: string, actionId: string, value: string) => Promise<void>;
+  sharePostmortem: (id: string) => ReturnType<typeof sharePostmortem>;
   told: (user: string) => string[];
   buttons: () => string[];
   close: () => Promise<void>;
@@ -202,6 +204,7 @@ export async function openDeskRig(redis: TestRedis, yaml: string): Promise<DeskR
         workspace.thread(CHANNEL, thread_ts).findLast(({ text: said }) => said === 'as it was')?.ts ?? '';
       await workspace.press({ user, channel: CHANNEL, messageTs, actionId });
     },
+    sharePostmortem: async (id) => await sharePostmortem(id, { incidents, rollbacks, audit, outbox, web }),
     told: (user) => workspace.ephemerals(user).map(({ text }) => text),
     buttons: () =>
       (roots().at(-1)?.blocks ?? []).flatMap((block) => JSON.stringify(block).match(/(?<="action_id":")\w+/g) ?? []),

@@ -10,5 +10,6 @@ export const NO_COMMANDS: CommandDesk = {
   baseline: async () => ({ kind: 'unknown-service' }),
   onCall: async () => [],
   silence: async () => ({ kind: 'unknown-service' }),
+  postmortem: async () => ({ kind: 'unknown-service' }),
   history: async () => ({ kind: 'unknown-service' }),
 };

@@ -37,6 +37,7 @@ class Desk implements CommandDesk {
     this.silenced.push(request);
     return { kind: 'lines' as const, title: 'Silences', lines: ['none'] };
   };
+  postmortem = async (id: string) => ({ kind: 'lines' as const, title: id, lines: ['in the thread'] });
   history = async () => ({
     outcome: 'error' as const,
     who: 'operator' as const,
@@ -188,6 +189,7 @@ describe('by Socket Mode', () => {
     expect(await say('')).toContain('`/memtriage checkout`');
     expect(await say('list')).toContain('• `checkout` (payments) RSS 2.40 GiB, case M-12 is open');
     expect(await say('status M-12')).toBe('*Cases M-12*\nM-12 &lt;!channel&gt;');
+    expect(await say('postmortem m12')).toBe('*M-12*\nin the thread');
     expect(await say('baseline show chart')).toContain('Did you mean `cart`?');
     expect(await say('history checkout')).toBe('🟠 Redis is away. Start it.');
     expect(await say('checkout --frobnicate')).toContain('Try `/memtriage checkout --since 6h --no-snapshot`');

@@ -25,6 +25,8 @@ export type BotServerOptions = {
   whyStuck?: () => string | null;
   /** The stored report as JSON text and as a page; null when there is none. */
   findReport: (incidentId: string) => Promise<{ json: string; html: string } | null>;
+  /** The incident as a Markdown document; null when there is none. */
+  findPostmortem: (incidentId: string) => Promise<string | null>;
   /** Slack's requests in HTTP mode; null in Socket Mode. */
   slack: RequestListener | null;
   /** What else is answered here, by exact path. */
@@ -45,7 +47,7 @@ export type BotServer = {
 /** A request that is not read to its end by then is cut: a slow sender must not hold a connection for ever. */
 const REQUEST_TIMEOUT_MS = 10_000;
 
-const INCIDENT_PATH = /^\/incidents\/(M-\d{1,15})(\.json)?$/;
+const INCIDENT_PATH = /^\/incidents\/(M-\d{1,15})(\.json|\.md)?$/;
 
 /** The bot's HTTP surface: health for supervisors, reports for those with the token, Slack's requests in HTTP mode. */
 export async function startBotServer(options: BotServerOptions): Promise<BotServer> {
@@ -100,16 +102,21 @@ async function route(request: IncomingMessage, response: ServerResponse, options
   if (request.method !== 'GET' && request.method !== 'HEAD') return answer(response, 404, 'not found\n');
   if (pathname === '/healthz') return answerHealth(response, options);
   if (pathname === '/readyz') return await answerReadiness(response, options);
-  const [, incidentId, json] = INCIDENT_PATH.exec(pathname) ?? [];
+  const [, incidentId, form] = INCIDENT_PATH.exec(pathname) ?? [];
   if (incidentId === undefined) return answer(response, 404, 'not found\n');
   const hasLink = options.links?.isValid(incidentId, queryOf(request)) ?? false;
   if (!hasLink && !isAllowed(request, options.token)) {
     response.setHeader('www-authenticate', 'Bearer');
     return answer(response, 401, 'this link has expired or is wrong, or a bearer token is needed\n');
   }
+  if (form === '.md') {
+    const text = await options.findPostmortem(incidentId);
+    if (text === null) return answer(response, 404, `no incident ${incidentId}\n`);
+    return answer(response, 200, text, 'text/markdown; charset=utf-8');
+  }
   const report = await options.findReport(incidentId);
   if (report === null) return answer(response, 404, `no report of ${incidentId}\n`);
-  if (json === undefined) return answer(response, 200, report.html, 'text/html; charset=utf-8');
+  if (form === undefined) return answer(response, 200, report.html, 'text/html; charset=utf-8');
   answer(response, 200, report.json, 'application/json');
 }
 

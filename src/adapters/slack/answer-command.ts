@@ -48,6 +48,8 @@ async function answer(command: SlackCommand, asked: Asked, desk: CommandDesk, me
       return answerLines(await desk.baseline(command.verb, command.service, asked.userId), command.service, desk);
     case 'history':
       return answerLines(await desk.history(command.service), command.service, desk);
+    case 'postmortem':
+      return answerLines(await desk.postmortem(command.incident), command.incident, desk);
     case 'oncall':
       return cutLines(onCallLines(await desk.onCall()));
     case 'silence': {
@@ -167,6 +169,6 @@ const HELP = [
   '`/memtriage list` all services · `/memtriage status` open cases and health · `/memtriage status M-12` one case',
   '`/memtriage baseline show|set|revert checkout` the last healthy memory',
   '`/memtriage silence checkout 2h known batch run` fewer messages for a while · `silence list` · `silence end checkout`',
-  '`/memtriage history checkout` earlier cases · `/memtriage oncall` who is on call now and next, and gaps',
+  '`/memtriage history checkout` earlier cases · `/memtriage postmortem M-12` one as a document · `/memtriage oncall` who is on call now and next, and gaps',
   'In a thread, where slash commands do not work, mention the bot with the same words.',
 ].join('\n');

@@ -64,5 +64,7 @@ export interface CommandDesk {
   baseline(verb: 'show' | 'set' | 'revert', service: string, by: string): Promise<DeskAnswer>;
   silence(request: SilenceRequest): Promise<DeskAnswer>;
   history(service: string): Promise<DeskAnswer>;
+  /** Puts the incident as a Markdown document into its thread. */
+  postmortem(incidentId: string): Promise<DeskAnswer>;
   onCall(): Promise<readonly OnCallView[]>;
 }

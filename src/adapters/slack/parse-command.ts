@@ -13,6 +13,7 @@ export type SlackCommand =
   | { kind: 'silence-end'; service: string }
   | { kind: 'history'; service: string }
   | { kind: 'oncall' }
+  | { kind: 'postmortem'; incident: string }
   /** `tryThis`: a command that would have been understood. Plain text. */
   | { kind: 'misread'; why: string; tryThis: string };
 
@@ -41,6 +42,11 @@ export function parseCommand(text: string): SlackCommand {
       return rest.length === 0 ? { kind: 'oncall' } : parseTriage(words);
     case 'status':
       return parseStatus(rest);
+    case 'postmortem': {
+      // With anything but a case id after it, it is the name of a service.
+      const incident = rest.length === 1 ? toCaseId(rest[0]) : null;
+      return incident === null ? parseTriage(words) : { kind: 'postmortem', incident };
+    }
     case 'baseline':
       return parseBaseline(rest);
     case 'history':
@@ -86,9 +92,13 @@ function parseTriage(words: readonly string[]): SlackCommand {
 
 function parseStatus([id]: readonly string[]): SlackCommand {
   if (id === undefined) return { kind: 'status', incident: null };
-  const number = /^m-?(\d{1,12})$/i.exec(id)?.[1];
-  if (number === undefined) return misread(`"${id}" is no case id`, 'status M-12');
-  return { kind: 'status', incident: `M-${Number(number)}` };
+  const incident = toCaseId(id);
+  return incident === null ? misread(`"${id}" is no case id`, 'status M-12') : { kind: 'status', incident };
+}
+
+function toCaseId(text: string | undefined): string | null {
+  const number = /^m-?(\d{1,12})$/i.exec(text ?? '')?.[1];
+  return number === undefined ? null : `M-${Number(number)}`;
 }
 
 function parseBaseline([verb, service]: readonly string[]): SlackCommand {
