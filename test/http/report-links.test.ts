@@ -21,6 +21,7 @@ async function serve() {
     slack: null,
     whatIsMissing: async () => [],
     findReport: async (id) => ({ json: `{"incident":"${id}"}`, html: `<h1>${id}</h1>` }),
+    findPostmortem: async (id) => `# ${id}`,
     onError: () => {},
   });
   const { port } = server;
@@ -30,12 +31,12 @@ async function serve() {
 }
 
 describe('the link to a report', () => {
-  it('opens the page and the JSON of its incident without a token', async () => {
+  it('opens the page, the JSON and the postmortem of its incident without a token', async () => {
     const { get, path } = await serve();
     const page = await get(path);
     expect([page.status, await page.text()]).toEqual([200, '<h1>M-12</h1>']);
     expect(page.headers.get('referrer-policy')).toBe('no-referrer');
-    expect((await get(path.replace('M-12?', 'M-12.json?'))).status).toBe(200);
+    for (const form of ['json', 'md']) expect((await get(path.replace('M-12?', `M-12.${form}?`))).status).toBe(200);
   });
 
   it.each<[string, (path: string) => string]>([
