@@ -58,8 +58,8 @@ describe('a postmortem', () => {
       '## Guards at the last decision',
       '## Follow-ups',
     ]);
-    const times = [...text.matchAll(/^- `(\S+ \S+)`/gm)].map(([, time]) => time);
-    expect(times).toEqual(times.toSorted());
+    const times = [...text.matchAll(/^- `(\S+ \S+)`/gm)].map(([, time]) => Date.parse(`${time}Z`));
+    expect(times).toEqual(times.toSorted((a, b) => a - b));
     expect(text).toContain('Time to mitigation: 4 min.');
     expect(text).toMatch(
       /`2026-11-22 10:02:00` approved by U0BOB: checkout v812 -&gt; v811, approval 1 of 1; fresh data green/,
