@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { AlertKind } from '../incident/alert-tally.ts';
 
 /** Who told us; shown as it stands. */
-export const AlertSource = z.enum(['Alertmanager', 'Grafana', 'webhook', 'collector']);
+export const AlertSource = z.enum(['Alertmanager', 'Grafana', 'webhook', 'collector', 'Kubernetes']);
 export type AlertSource = z.infer<typeof AlertSource>;
 
 /** One alert of whatever sender, bounded: what is stored until it has its thread. */

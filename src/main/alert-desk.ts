@@ -147,7 +147,7 @@ function toOccurrence(alert: Alert): Occurrence {
   const { source, kind, name, summary, startsAt } = alert;
   return {
     key: alertId(alert),
-    fingerprint: source === 'collector' ? null : fingerprintOf(alert),
+    fingerprint: source === 'collector' || source === 'Kubernetes' ? null : fingerprintOf(alert),
     source,
     kind,
     name,

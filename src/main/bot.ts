@@ -27,6 +27,7 @@ import { startAlerting } from './alerting.ts';
 import { createDesk } from './desk.ts';
 import { loadRunbooks } from './load-runbooks.ts';
 import { lookActions, lookPart } from './look-actions.ts';
+import { openMitigating } from './mitigating.ts';
 import { createObserving } from './observing.ts';
 import { createOffHours } from './off-hours.ts';
 import { consider } from './page-desk.ts';
@@ -132,6 +133,7 @@ async function startBot(world: World): Promise<Bot> {
     await refreshThread(incidentId, incidents, outbox, { ...runner, rootParts });
   });
   const paging = openPaging({ world, web, incidents, pagers, silences, rotas, outbox, triageQueue: queue, refresh });
+  const mitigating = openMitigating({ world, incidents, baselines, rollbacks, outbox, refresh });
   const rollbackDesk = startRollbacks({
     world,
     isOffHours,
@@ -142,9 +144,10 @@ async function startBot(world: World): Promise<Bot> {
     outbox,
     refresh,
     groups: paging.groups,
-    inspect: async () => null,
-    carryOut: async ({ incident }) => logger.info({ incidentId: incident }, 'a rollback is approved'),
+    inspect: mitigating.inspect,
+    carryOut: mitigating.carryOut,
   });
+  mitigating.start(rollbackDesk.guardsNow);
   const triageWorker = startTriageWorker({
     connection: redis.blocking(),
     prefix,

@@ -9,6 +9,7 @@ import { createFarRelay, lookAcross } from './far-access.ts';
 import { probeAccess } from './probe-access.ts';
 import { startRollingBack } from './rolling-back.ts';
 import { signalOfStop } from './shutdown.ts';
+import { startWatchingPods } from './watching-pods.ts';
 import { openWorld, type World } from './world.ts';
 
 /** `memtriage collector [--site NAME]`. Reaches the targets of its site; needs and uses no Slack token. */
@@ -22,6 +23,7 @@ export async function collectorCommand(args: readonly string[]): Promise<number>
     const alerts = createAlertQueue(world.redis.command(), world.redis.prefix);
     world.closers.add('alert queue', alerts.close);
     startRollingBack(world, site);
+    await startWatchingPods(world, site, alerts.add);
     await runCollector({
       ...collectorOptions(world, site),
       announceKills: (service, kills) => alerts.add(kills.map((kill) => toKillAlert(service, kill))),
@@ -42,12 +44,12 @@ export function collectorOptions({ config, redis, logger, signal }: World, site:
       : [],
   );
   const isNeeded = [...config.services.values()].some(
-    ({ site: own, rollback }) => own === site && rollback.via !== null,
+    ({ site: own, rollback }) => own === site && (rollback.via !== null || config.kubernetes?.site === site),
   );
   if (services.length === 0 && far.size === 0 && !isNeeded) {
     throw new CommandError(
       EXIT_CONFIG,
-      `no service of site ${site} has a socket directory or a way to roll back: there is nothing to collect`,
+      `no service of site ${site} has a socket directory or a way to roll back, and its pods are not watched: there is nothing to collect`,
       'Give a service `sockets: DIR` or `rollback.via` (and `site` where it is not local), or name another site with --site.',
     );
   }

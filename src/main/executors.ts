@@ -1,5 +1,8 @@
 /** The executor that the configuration names for a service. A new one is a file in adapters/rollback and a line here. */
+import { openKubernetes } from '../adapters/kubernetes-api.ts';
 import { createCommandExecutor } from '../adapters/rollback/command.ts';
+import { createDeploymentExecutor } from '../adapters/rollback/kubernetes-deployment.ts';
+import { createRevisionExecutor } from '../adapters/rollback/kubernetes-revisions.ts';
 import { createWebhookExecutor } from '../adapters/rollback/webhook.ts';
 import type { Service } from '../config/config.ts';
 import { failed, type Outcome, ok } from '../errors.ts';
@@ -10,7 +13,9 @@ import { type Environment, rollbackEnvironment } from './environment.ts';
 export async function chooseExecutor(
   { name, rollback: { via } }: Pick<Service, 'name' | 'rollback'>,
   { rollbackSecret }: Pick<Environment, 'rollbackSecret'>,
+  kubernetesContext: string | null,
 ): Promise<Outcome<RollbackExecutor>> {
+  const open = () => openKubernetes(kubernetesContext);
   switch (via?.kind) {
     case 'command':
       return ok(createCommandExecutor({ argv: via.argv, environment: rollbackEnvironment() }));
@@ -21,7 +26,12 @@ export async function chooseExecutor(
         'MEMTRIAGE_ROLLBACK_SECRET is not set for the collector',
         'Set it: orders are signed with it',
       );
-    case 'kubernetes':
+    case 'kubernetes': {
+      const { namespace, workload } = via;
+      const place = { namespace, name: workload.name };
+      if (workload.kind === 'Deployment') return ok(createDeploymentExecutor(place, open));
+      return ok(createRevisionExecutor({ ...place, kind: workload.kind }, open));
+    }
     case 'argoRollouts':
     case 'helm':
       return failed('operator', `no collector of this version rolls back via ${via.kind}`, 'Roll back by hand');

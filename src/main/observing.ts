@@ -2,8 +2,10 @@
 import { randomUUID } from 'node:crypto';
 import { performance } from 'node:perf_hooks';
 import { ALERT_QUEUE } from '../adapters/bullmq/alert-queue.ts';
+import { MITIGATION_QUEUE } from '../adapters/bullmq/mitigation-queue.ts';
 import { type Pulse, startPulse } from '../adapters/bullmq/pulse.ts';
 import { createQueueDepths, type QueueDepths } from '../adapters/bullmq/queue-depths.ts';
+import { rollbackQueueName } from '../adapters/bullmq/rollback-queue.ts';
 import { snapshotQueueName } from '../adapters/bullmq/snapshot-queue.ts';
 import { TRIAGE_CONCURRENCY, TRIAGE_QUEUE } from '../adapters/bullmq/triage-queue.ts';
 import { WATCH_QUEUE } from '../adapters/bullmq/watch-queue.ts';
@@ -49,7 +51,14 @@ export function createObserving(world: World, incidents: RedisIncidentBook): Obs
   const { config, redis, closers, logger } = world;
   const metrics = createMetrics();
   const sites = [...new Set([...config.services.values()].map(({ site }) => site))];
-  const queues = [TRIAGE_QUEUE, ALERT_QUEUE, WATCH_QUEUE, OUTBOX_QUEUE, ...sites.map(snapshotQueueName)];
+  const queues = [
+    TRIAGE_QUEUE,
+    ALERT_QUEUE,
+    WATCH_QUEUE,
+    MITIGATION_QUEUE,
+    OUTBOX_QUEUE,
+    ...sites.flatMap((site) => [snapshotQueueName(site), rollbackQueueName(site)]),
+  ];
   const depths = createQueueDepths(redis.command(), redis.prefix, queues);
   closers.add('queue depths', depths.close);
   let pulse: Pulse | null = null;

@@ -13,7 +13,7 @@ export function startRollingBack({ config, environment, redis, logger, closers }
 
   async function executorOf({ service }: RollbackOrder): Promise<Outcome<RollbackExecutor>> {
     const known = config.services.get(service);
-    if (known?.site === site) return await chooseExecutor(known, environment);
+    if (known?.site === site) return await chooseExecutor(known, environment, config.kubernetes?.context ?? null);
     const cure = 'Run bot and collector with the same configuration';
     return failed('operator', `the collector of site ${site} knows no service ${service} of its site`, cure);
   }

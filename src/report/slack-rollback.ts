@@ -47,7 +47,7 @@ function headOf(rollback: Rollback): string | null {
     case 'not-recovered':
       return `🔴 ${name} — *NOT RECOVERED* after the rollback ${way}: ${escapeMrkdwn(proof?.message ?? '', 400)}`;
     case 'failed':
-      return `🔴 ${name} — *ROLLBACK FAILED* (${way}): ${escapeMrkdwn(act?.message ?? '', 400)}`;
+      return `🔴 ${name} — *${act?.outcome === 'unknown' ? 'NOBODY CAN TELL whether it was rolled back' : 'ROLLBACK FAILED'}* (${way}): ${escapeMrkdwn(act?.message ?? '', 400)}`;
     case 'declined':
     case 'expired':
     case 'blocked':
@@ -77,12 +77,18 @@ function linesOf(rollback: Rollback): string[] {
       ];
     case 'blocked':
       return [guardLine(guards), '⛔ No rollback from here while a guard blocks; *Next:* whoever is on call'];
-    case 'approved':
     case 'acting':
+      return [`🔵 ${escapeMrkdwn(rollback.act?.message ?? '', 300)}. *Next:* the collector; nobody has to act`];
     case 'verifying':
-    case 'recovered':
+      return ['*Next:* memtriage tells whether memory recovered; nobody has to act'];
     case 'not-recovered':
-    case 'failed':
+      return [`*Next:* ${nextApprovers(rollback)}: the rollback did not cure it`];
+    case 'failed': {
+      const what = rollback.act?.outcome === 'unknown' ? 'look which release runs' : 'roll back by hand';
+      return [`*Next:* ${nextApprovers(rollback)} ${what}; memtriage does not try again by itself`];
+    }
+    case 'approved':
+    case 'recovered':
       return [];
   }
 }

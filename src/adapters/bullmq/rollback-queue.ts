@@ -3,6 +3,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { type ConnectionOptions, type Job, Queue } from 'bullmq';
 import { z } from 'zod';
 import { failed, inconclusive } from '../../errors.ts';
+import type { OrderState } from '../../mitigation/carry-out.ts';
 import { ActEnd, type DryRun, RollbackOrder } from '../../mitigation/executor.ts';
 
 /** What both sides of the rollback queue agree on, and the bot's side of it. One queue for each site. */
@@ -29,12 +30,6 @@ const ATTEMPTS = 30;
 const KEPT = { age: 7 * 86_400 };
 const DRY_RUN_SECONDS = 40;
 const POLL_MS = 200;
-
-/** `waiting`: no collector has taken it yet. */
-export type OrderState =
-  | { state: 'waiting' | 'acting'; progress: string | null }
-  | { state: 'ended'; end: ActEnd }
-  | { state: 'gone' };
 
 export type RollbackQueue = {
   /** Stores the order; resolves only when Redis has it. The same key again is the same order. */

@@ -1,0 +1,196 @@
+/**
+ * An approved rollback, one step at a time until its proof. Each step is safe to repeat: a bot may die after any line.
+ * What is stored decides what comes next, never what a bot remembers.
+ */
+import type { Baseline } from '../analysis/baseline.ts';
+import type { ServiceMemory } from '../analysis/memory.ts';
+import type { Policy } from '../analysis/policy.ts';
+import type { Outcome } from '../errors.ts';
+import type { Guard, Rollback } from '../incident/rollback.ts';
+import { begin, block, conclude, endAct, progress, type Step } from '../incident/rollback-course.ts';
+import type { ActEnd, RollbackOrder } from './executor.ts';
+import { type Judgement, judgeProof } from './judge-proof.ts';
+import { toOrder } from './to-order.ts';
+
+/** Looks at an order under way, and at the memory after it. Seconds. */
+const LOOK_SECONDS = 2;
+/** After an act whose end nobody saw: the release that runs is looked for until so long after the order. */
+const SEEN_WITHIN_SECONDS = 90;
+const LIVE_SECONDS = 120;
+const MOST_SECONDS_BETWEEN_PROOFS = 30;
+const PROOFS = 20;
+
+/** `waiting`: no collector has taken it yet. `gone`: it is not in the queue. */
+export type OrderState =
+  | { state: 'waiting' | 'acting'; progress: string | null }
+  | { state: 'ended'; end: ActEnd }
+  | { state: 'gone' };
+
+export type CarryOutPorts = {
+  now: () => number;
+  rollbacks: {
+    find(incidentId: string): Promise<Rollback | null>;
+    change(incidentId: string, decide: (before: Rollback | null) => Step | null): Promise<Rollback | null>;
+  };
+  /** As they are at this moment. */
+  guardsNow(rollback: Rollback): Promise<readonly Guard[]>;
+  orders: {
+    give(order: RollbackOrder): Promise<void>;
+    takeBack(order: RollbackOrder): Promise<boolean>;
+    look(order: RollbackOrder): Promise<OrderState>;
+  };
+  readMemory(service: string, sinceSeconds: number): Promise<Outcome<ServiceMemory>>;
+  baseline(service: string): Promise<Baseline | null>;
+  /** Of the incident, RFC 3339; null: it is gone. */
+  openedAt(incidentId: string): Promise<string | null>;
+  /** The thread and its people learn of it, once for each version of the record. Safe to repeat. */
+  tell(rollback: Rollback): Promise<void>;
+  /** The root shows what is stored. */
+  refresh(incidentId: string): Promise<void>;
+  closeIncident(rollback: Rollback): Promise<void>;
+  settings(service: string): { policy: Policy; verifyForSeconds: number } | null;
+};
+
+const NOT_CONFIGURED: Guard = {
+  name: 'configuration',
+  state: 'red',
+  evidence: 'the service is not in the configuration any more',
+};
+
+/** Seconds until the next step is due; null: it has ended. */
+export type Due = number | null;
+
+export async function carryOutStep(incidentId: string, ports: CarryOutPorts): Promise<Due> {
+  const rollback = await ports.rollbacks.find(incidentId);
+  switch (rollback?.state) {
+    case 'approved':
+      return await start(rollback, ports);
+    case 'acting':
+      return await follow(rollback, ports);
+    case 'verifying':
+      return await prove(rollback, ports);
+    case 'recovered':
+    case 'not-recovered':
+    case 'failed':
+    case 'blocked':
+      // A bot may have died between the end and its telling.
+      await tellEnd(rollback, ports);
+      return null;
+    case 'proposed':
+    case 'declined':
+    case 'expired':
+    case undefined:
+      return null;
+  }
+}
+
+async function start(rollback: Rollback, ports: CarryOutPorts): Promise<Due> {
+  const guards = ports.settings(rollback.service) === null ? [NOT_CONFIGURED] : await ports.guardsNow(rollback);
+  const isBlocked = guards.some(({ state }) => state === 'red');
+  const decide = isBlocked ? block : begin;
+  const after = await ports.rollbacks.change(rollback.incident, (before) => decide(before, guards, ports.now()));
+  if (after?.state === 'acting') await ports.orders.give(toOrder(after));
+  await ports.refresh(rollback.incident);
+  return 0;
+}
+
+async function follow(rollback: Rollback, ports: CarryOutPorts): Promise<Due> {
+  const order = toOrder(rollback);
+  const seen = await ports.orders.look(order);
+  const isLate = ports.now() > Date.parse(order.notAfter);
+  if (seen.state === 'ended' && seen.end.state === 'unknown') return await decideUnknown(rollback, seen.end, ports);
+  if (seen.state === 'ended') return await ended(rollback, seen.end, ports);
+  // A bot died before the order was given; the ledger of the site knows one that was done, however long ago.
+  if (seen.state === 'gone') {
+    await ports.orders.give(order);
+    return LOOK_SECONDS;
+  }
+  if (seen.state === 'waiting' && isLate && (await ports.orders.takeBack(order))) {
+    const message = `no collector of site ${rollback.site} took the order in time; nothing was changed`;
+    return await ended(rollback, { state: 'failed', message }, ports);
+  }
+  const { progress: message } = seen;
+  if (message !== null && message !== rollback.act?.message) {
+    await ports.rollbacks.change(rollback.incident, (before) => progress(before, message));
+    await ports.refresh(rollback.incident);
+  }
+  return LOOK_SECONDS;
+}
+
+/** Nobody saw its end; but what runs can be measured, and instances need a moment to be seen. */
+async function decideUnknown(rollback: Rollback, end: ActEnd, ports: CarryOutPorts): Promise<Due> {
+  const { service, to, act, proposedAt } = rollback;
+  const memory = await ports.readMemory(service, LIVE_SECONDS);
+  const live = memory.outcome === 'ok' ? memory.value.instances.filter(({ endedAt }) => endedAt === null) : [];
+  if (live.length > 0 && live.every(({ release }) => release === to)) {
+    const message = `${end.message}; but every instance (${live.length}) runs ${to}`;
+    return await ended(rollback, { state: 'done', message }, ports);
+  }
+  if (ports.now() < Date.parse(act?.startedAt ?? proposedAt) + SEEN_WITHIN_SECONDS * 1000) return LOOK_SECONDS;
+  const runs = live.filter(({ release }) => release === to).length;
+  const message = `${end.message}; ${runs} of ${live.length} instances run ${to}`;
+  return await ended(rollback, { state: 'unknown', message }, ports);
+}
+
+async function ended(rollback: Rollback, end: ActEnd, ports: CarryOutPorts): Promise<Due> {
+  const after = await ports.rollbacks.change(rollback.incident, (before) => endAct(before, end, ports.now()));
+  if (after === null) return null;
+  await tellEnd(after, ports);
+  return after.state === 'verifying' ? proofEvery(verifySeconds(after, ports)) : null;
+}
+
+async function prove(rollback: Rollback, ports: CarryOutPorts): Promise<Due> {
+  await ports.tell(rollback);
+  const seconds = verifySeconds(rollback, ports);
+  const actedAt = Date.parse(rollback.act?.endedAt ?? rollback.proposedAt) / 1000;
+  const isDue = ports.now() / 1000 >= actedAt + seconds;
+  const judgement = await judge(rollback, actedAt, ports);
+  if (!isDue && judgement?.isFinal !== true) return proofEvery(seconds);
+  // The figures may be away for a moment; as long again, then a person has to look.
+  if (judgement === null && ports.now() / 1000 < actedAt + 2 * seconds) return proofEvery(seconds);
+  const proof = await toProof(rollback, judgement, ports);
+  const hasRecovered = judgement?.hasRecovered === true;
+  const after = await ports.rollbacks.change(rollback.incident, (before) => conclude(before, hasRecovered, proof));
+  if (after !== null) await tellEnd(after, ports);
+  return null;
+}
+
+async function judge(rollback: Rollback, actedAt: number, ports: CarryOutPorts): Promise<Judgement | null> {
+  const settings = ports.settings(rollback.service);
+  if (settings === null) return null;
+  const nowSeconds = ports.now() / 1000;
+  // From the act on: what the release before did is told by the record.
+  const memory = await ports.readMemory(rollback.service, Math.max(60, nowSeconds - actedAt));
+  if (memory.outcome !== 'ok') return null;
+  const baseline = await ports.baseline(rollback.service);
+  return judgeProof({ memory: memory.value, baseline, policy: settings.policy, rollback, actedAt, nowSeconds });
+}
+
+async function toProof(rollback: Rollback, judgement: Judgement | null, ports: CarryOutPorts) {
+  const openedAt = await ports.openedAt(rollback.incident);
+  const { endedAt, startedAt } = rollback.act ?? { endedAt: null, startedAt: rollback.proposedAt };
+  const mitigatedMs = Date.parse(endedAt ?? startedAt) - Date.parse(openedAt ?? rollback.proposedAt);
+  const message = 'no memory could be read after the rollback, so nobody can tell whether it helped';
+  return {
+    judgedAt: new Date(ports.now()).toISOString(),
+    instancesChanged: judgement?.instancesChanged ?? 0,
+    instances: judgement?.instances ?? 0,
+    after: judgement?.after ?? { rssBytes: null, growth: null },
+    secondsToMitigation: Math.max(0, mitigatedMs / 1000),
+    message: judgement?.message ?? message,
+  };
+}
+
+async function tellEnd(rollback: Rollback, ports: CarryOutPorts): Promise<void> {
+  await ports.tell(rollback);
+  if (rollback.state === 'recovered') await ports.closeIncident(rollback);
+  await ports.refresh(rollback.incident);
+}
+
+function verifySeconds({ service }: Rollback, ports: CarryOutPorts): number {
+  return ports.settings(service)?.verifyForSeconds ?? 0;
+}
+
+function proofEvery(verifyForSeconds: number): number {
+  return Math.min(MOST_SECONDS_BETWEEN_PROOFS, verifyForSeconds / PROOFS);
+}
