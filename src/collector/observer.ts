@@ -22,6 +22,8 @@ export interface Observer {
   /** To be called when a release became known: ended instances that turn out to have been replaced by it. */
   reclassify(): readonly Instance[];
   tables: ReadonlyMap<string, InstanceTable>;
+  /** As the last pass saw them. */
+  live(): readonly Instance[];
 }
 
 const REMEMBERED_ENDS = 1000;
@@ -79,5 +81,6 @@ export function createObserver(services: readonly SampledService[], oomWatch: Oo
     });
   }
 
-  return { observe, reclassify, tables };
+  const live = (): Instance[] => [...tables.values()].flatMap((table) => table.live());
+  return { observe, reclassify, tables, live };
 }

@@ -71,6 +71,8 @@ export type SnapshotSettings = {
   attach: boolean;
   /** May a fork of the target be used for a long look. */
   fork: boolean;
+  /** Is a process looked into by itself when it comes near its limit. */
+  nearLimit: boolean;
 };
 
 export type Rollback = {

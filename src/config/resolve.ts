@@ -21,7 +21,7 @@ const COOLDOWN_SECONDS = 3600;
 const VERIFY_SECONDS = 1800;
 /** A day shows the daily cycle of a release once. */
 const HEALTHY_SECONDS = 86_400;
-const SNAPSHOT: SnapshotSettings = { windowSeconds: 10, attach: false, fork: false };
+const SNAPSHOT: SnapshotSettings = { windowSeconds: 10, attach: false, fork: false, nearLimit: true };
 /** The usual office week, where a team does not say. */
 const OFFICE_HOURS = { weekdays: [1, 2, 3, 4, 5], fromMinute: 9 * 60, toMinute: 18 * 60 };
 /** PagerDuty's incident response guide: five minutes to acknowledge (response.pagerduty.com, "Being on-call"). */
@@ -130,6 +130,7 @@ function mergeSnapshot(base: SnapshotSettings, own: SnapshotSection | undefined)
     windowSeconds: own?.window ?? base.windowSeconds,
     attach: own?.attach ?? base.attach,
     fork: own?.fork ?? base.fork,
+    nearLimit: own?.nearLimit ?? base.nearLimit,
   };
 }
 

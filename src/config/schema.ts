@@ -74,6 +74,7 @@ const SnapshotSection = section({
   window: duration('a duration from 1s to 10m', 1, 600).optional(),
   attach: Flag.optional(),
   fork: Flag.optional(),
+  nearLimit: Flag.optional(),
 });
 export type SnapshotSection = z.infer<typeof SnapshotSection>;
 

@@ -13,7 +13,9 @@ import { placeAlert, placingLine, unplacedKey } from '../alert/place-alert.ts';
 import type { Service } from '../config/config.ts';
 import { countOccurrence, countResolved, isNewLookDue, type Occurrence } from '../incident/alert-tally.ts';
 import type { Incident } from '../incident/incident.ts';
+import type { LastLook } from '../incident/last-look.ts';
 import { renderUnplacedAlert } from '../report/slack-alerts.ts';
+import { renderLastLook } from '../report/slack-last-look.ts';
 import type { World } from './world.ts';
 
 export type AlertDeskParts = {
@@ -24,6 +26,8 @@ export type AlertDeskParts = {
   silences: Pick<SilenceBook, 'find'>;
   triageQueue: TriageQueue;
   outbox: Outbox;
+  /** The look from before the last kill of the incident, or null. */
+  lastLookOf: (incident: Incident) => Promise<LastLook | null>;
   /** Lives of the service's processes, and its deploys since then (epoch seconds). */
   killEvidence: (service: string, sinceSeconds: number) => Promise<KillEvidence>;
   /** May an alert of no service be told, or were there too many? `key`: the same for alerts that are told once. */
@@ -113,8 +117,17 @@ async function openOrCount(alert: Alert, service: Service, toldAtMs: number, par
   // Its end overtook it, as when its sender got no answer at first: without this, it would fire for ever.
   const end: Alert = { ...alert, status: 'resolved' };
   if (await parts.alertQueue.isKnown(end)) await resolve(end, service, parts);
+  if (alert.kind === 'oom' && stored !== null) await tellLastLook(stored, parts);
   const fields = { incidentId: incident.id, service: service.name, alert: alert.name, source: alert.source };
   world.logger.info(fields, joined ? 'an alert joined its incident' : 'an alert opened an incident');
+}
+
+/** What the collector saw before the kill, once for each look. */
+async function tellLastLook(incident: Incident, { lastLookOf, outbox }: AlertDeskParts): Promise<void> {
+  const look = await lastLookOf(incident);
+  const message = look === null ? null : renderLastLook(look);
+  if (look === null || message === null) return;
+  await outbox.reply(incident, `last look ${look.instance} ${look.at}`, message);
 }
 
 async function takeEnd(alert: Alert, service: Service, parts: AlertDeskParts): Promise<void> {

@@ -18,6 +18,8 @@ import type { Alert } from '../alert/alert.ts';
 import type { Deploy } from '../alert/deploy.ts';
 import type { KillEvidence } from '../alert/judge-kill.ts';
 import { failed, type Outcome, ok } from '../errors.ts';
+import type { Incident } from '../incident/incident.ts';
+import type { LastLook } from '../incident/last-look.ts';
 import { createAlertDesk } from './alert-desk.ts';
 import type { World } from './world.ts';
 
@@ -29,6 +31,7 @@ export type AlertingParts = {
   refresh: (incidentId: string) => Promise<void>;
   desk: Pick<CommandDesk, 'defaultSinceSeconds'>;
   silences: Pick<SilenceBook, 'find'>;
+  lastLookOf: (incident: Incident) => Promise<LastLook | null>;
   metrics: Pick<Metrics, 'countAlert'>;
 };
 

@@ -8,6 +8,7 @@ import { createBaselineStore } from '../adapters/redis/baseline-store.ts';
 import { isFirstSeen } from '../adapters/redis/first-seen.ts';
 import { isSiteAlive } from '../adapters/redis/heartbeat.ts';
 import { createIncidentBook, type RedisIncidentBook } from '../adapters/redis/incident-book.ts';
+import { createLastLooks } from '../adapters/redis/last-looks.ts';
 import { createPagerBook } from '../adapters/redis/pager-book.ts';
 import { patiently } from '../adapters/redis/patiently.ts';
 import { createRollbackBook } from '../adapters/redis/rollback-book.ts';
@@ -18,6 +19,9 @@ import { createPeopleByEmail } from '../adapters/slack/people-by-email.ts';
 import { startSlackApp } from '../adapters/slack/slack-app.ts';
 import { createSlackWeb } from '../adapters/slack/slack-web.ts';
 import { CommandError, EXIT_USAGE, messageOf } from '../errors.ts';
+import type { Incident } from '../incident/incident.ts';
+import { type LastLook, lookBefore } from '../incident/last-look.ts';
+import { lastLookPart } from '../report/slack-last-look.ts';
 import { pagerPart } from '../report/slack-pager.ts';
 import { silencePart } from '../report/slack-silence.ts';
 import type { Ports } from '../triage/ports.ts';
@@ -88,10 +92,14 @@ async function startBot(world: World): Promise<Bot> {
   const rollbacks = createRollbackBook(connection, prefix);
   const pagers = createPagerBook(connection, prefix);
   const silences = createSilenceBook(connection, prefix);
+  const lastLooks = createLastLooks(connection, prefix);
+  const lastLookOf = async ({ service, alerts }: Incident): Promise<LastLook | null> =>
+    alerts?.kills == null ? null : lookBefore(await lastLooks.list(service), alerts.kills.lastAt);
   const rootParts: RootParts = async (incident) => {
     const [pager, silence] = await Promise.all([pagers.find(incident.id), silences.find(incident.service)]);
     const shown = await rollbackParts(incident.id, rollbacks);
-    return [...shown, ...(pager === null ? [] : [pagerPart(pager)]), silencePart(silence), lookPart(incident)];
+    const before = lastLookPart(await lastLookOf(incident));
+    return [before, ...shown, ...(pager === null ? [] : [pagerPart(pager)]), silencePart(silence), lookPart(incident)];
   };
   const links = reportLinks(world);
   const linkTo = (id: string): string | null => links?.linkTo(id) ?? null;
@@ -195,6 +203,7 @@ async function startBot(world: World): Promise<Bot> {
     refresh,
     desk,
     silences,
+    lastLookOf,
     metrics: observing.metrics,
   });
   const pulse = observing.startPulse();

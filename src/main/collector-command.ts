@@ -38,10 +38,21 @@ export async function collectorCommand(args: readonly string[]): Promise<number>
 /** What the collector of a site needs of the world. Throws a CommandError (78) when the site has no service. */
 export function collectorOptions({ config, redis, logger, signal }: World, site: string): CollectorOptions {
   const far = farLooks(config, site);
-  const services = [...config.services.values()].flatMap(({ name, site: own, sockets, snapshot, transport }) =>
-    own === site && sockets !== null && transport === null
-      ? [{ name, sockets, windowSeconds: snapshot.windowSeconds, attach: snapshot.attach, fork: snapshot.fork }]
-      : [],
+  const services = [...config.services.values()].flatMap(
+    ({ name, site: own, sockets, snapshot, limitBytes, transport }) =>
+      own === site && sockets !== null && transport === null
+        ? [
+            {
+              name,
+              sockets,
+              windowSeconds: snapshot.windowSeconds,
+              attach: snapshot.attach,
+              fork: snapshot.fork,
+              nearLimit: snapshot.nearLimit,
+              limitBytes,
+            },
+          ]
+        : [],
   );
   const isNeeded = [...config.services.values()].some(
     ({ site: own, rollback }) => own === site && (rollback.via !== null || config.kubernetes?.site === site),

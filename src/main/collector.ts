@@ -20,6 +20,7 @@ import { createSampling, type Sampling } from '../collector/sampling.ts';
 import { createTellOnce, type TellOnce } from '../collector/tell-once.ts';
 import { everyTick } from '../collector/ticker.ts';
 import { failed, messageOf, type Outcome, ok } from '../errors.ts';
+import { openLastGasp } from './last-gasp.ts';
 
 /** Four of them make the time after which the bot says that no collector is there. */
 const BEAT_SECONDS = HEARTBEAT_TTL_SECONDS / 4;
@@ -63,6 +64,10 @@ type LookSettings = {
   attach: boolean;
   /** May a forked child of the process read its whole heap. */
   fork: boolean;
+  /** Is a process looked into when it comes near its limit. */
+  nearLimit?: boolean;
+  /** Configured, of one instance; null or absent: the cgroup's only. */
+  limitBytes?: number | null;
 };
 
 export type LookOptions = {
@@ -81,6 +86,12 @@ export async function runCollector(options: CollectorOptions): Promise<void> {
   const who = nameCollector(host);
   const { sampling, observer, tellOnce } = openSampling(options, { who, host });
   const worker = openSnapshotWorker(options, { sampling, observer, tellOnce });
+  const lastGasp = openLastGasp(options);
+  const tick = () => {
+    sampling.tick();
+    // One that stands by leaves it to the one that samples.
+    if (sampling.state().lagSeconds !== null) lastGasp.consider(observer.live());
+  };
   const report = () => void beatIfOnline(options, { who, host }, sampling);
   const onReady = () => {
     report();
@@ -93,13 +104,10 @@ export async function runCollector(options: CollectorOptions): Promise<void> {
   if (redis.status === 'ready') onReady();
   logger.info({ site, host, services: services.map(({ name }) => name) }, 'collector started');
   try {
-    await Promise.all([
-      everyTick(everySeconds, () => sampling.tick(), signal),
-      everyTick(BEAT_SECONDS, report, signal),
-    ]);
+    await Promise.all([everyTick(everySeconds, tick, signal), everyTick(BEAT_SECONDS, report, signal)]);
   } finally {
     redis.off('ready', onReady);
-    await worker.close();
+    await Promise.all([worker.close(), lastGasp.settled()]);
     await withDeadline(sayGoodbye(options, sampling, { host, who }), LAST_WRITE_MS).catch((error) =>
       logger.warn({ why: messageOf(error) }, 'the last samples were not written'),
     );

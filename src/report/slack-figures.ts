@@ -52,7 +52,7 @@ export function dataPhrase({ data }: Report): string {
  * What grew inside, and the line that fills it: `app.retries.QUEUE (list): 12300 entries more in 10 s, 87 % of the
  * growth, filled at app/retries.py:9`; null when no named container grew.
  */
-export function culpritPhrase({ snapshot }: Report): string | null {
+export function culpritPhrase({ snapshot }: Pick<Report, 'snapshot'>): string | null {
   const worst = snapshot?.containers.find(({ lengthDiff }) => lengthDiff !== null && lengthDiff > 0);
   if (snapshot === null || worst === undefined) return null;
   const share = worst.explainsRatio === null ? '' : `, ${percent(worst.explainsRatio)} of the growth`;

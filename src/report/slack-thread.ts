@@ -40,6 +40,12 @@ export function renderReportThread(report: Report): SlackMessage[] {
   ].flatMap((message) => message ?? []);
 }
 
+/** One look into a process as one reply; `head`: what it is about, and what it says in a line. Escaped. */
+export function renderInside(head: Part, snapshot: Snapshot): SlackMessage | null {
+  const parts = [head, containersPart(snapshot), sitesPart(snapshot), typesPart(snapshot), layersPart(snapshot)];
+  return reply(head.title, parts, snapshot);
+}
+
 function reply(title: string, parts: readonly Part[], snapshot: Snapshot | null): SlackMessage | null {
   const full = parts.filter(({ lines }) => lines.length > 0);
   if (full.length === 0) return null;

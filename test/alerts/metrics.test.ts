@@ -1,13 +1,15 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { LEAKING } from '../support/stage.ts';
+import { LEAKING, type Role, shortConfig } from '../support/stage.ts';
 import { openRig, type Rig, WAIT } from './bot-rig.ts';
 import { alertOf } from './senders.ts';
 
 let rig: Rig;
+let collector: Role;
 
 beforeAll(async () => {
-  rig = await openRig();
-  rig.stage.role(['collector'], { REDIS_URL: `unix://${rig.redis.path}` });
+  // The leak is at 85 % of it some seconds after its start.
+  rig = await openRig((sockets) => shortConfig(sockets).replace('1GiB', '48MiB'));
+  collector = rig.stage.role(['collector'], { REDIS_URL: `unix://${rig.redis.path}` });
   await rig.stage.python(LEAKING);
   await rig.send(alertOf());
   await rig.untilReported();
@@ -50,6 +52,16 @@ describe('GET /metrics', () => {
     expect(valueOf(text, 'memtriage_sampler_lag_seconds{site="local"}')).toBeLessThan(30);
     expect(valueOf(text, 'memtriage_incidents{state="closed"}')).toBe(0);
     expect(valueOf(text, 'process_resident_memory_bytes')).toBeGreaterThan(1e7);
+  });
+
+  it('is not all that is told of it: the thread after a kill opens with what grew before', async () => {
+    await vi.waitFor(() => expect(collector.log()).toContain('near its limit: looked into'), WAIT);
+    await rig.send(alertOf({ startsAt: new Date().toISOString() }));
+    await vi.waitFor(
+      () => expect(rig.root()).toMatch(/\*Before the kill\* \(.*, \d+ % of 48\.0 MiB\): .*QUEUE \(list\)/),
+      WAIT,
+    );
+    await vi.waitFor(() => expect(rig.shown()).toContain('What grew before the kill'), WAIT);
   });
 
   it('says that Redis is away, and shows nothing that it could not read; ready is not what it is then', async () => {

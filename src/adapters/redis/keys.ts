@@ -87,3 +87,8 @@ export function silenceKey(prefix: string, service: string): string {
 export function shiftCursorKey(prefix: string, team: string): string {
   return `${prefix}:shift-cursor:${encodeURIComponent(team)}`;
 }
+
+/** List: looks from shortly before a limit as JSON, newest first. */
+export function lastLooksKey(prefix: string, service: string): string {
+  return `${prefix}:last-looks:${encodeURIComponent(service)}`;
+}
