@@ -1,6 +1,6 @@
 /** A real bot process with its own Redis and workspace, and the ways to send it alerts and to see its thread. */
 import { expect, vi } from 'vitest';
-import { startWorkspace, type Workspace } from '../../src/demo/workspace/workspace.ts';
+import { startWorkspace, type Workspace, type WorkspaceOptions } from '../../src/demo/workspace/workspace.ts';
 import { startRedis, type TestRedis } from '../support/redis.ts';
 import { openStage, type Role, type Stage, shortConfig } from '../support/stage.ts';
 import { alertmanagerBody } from './senders.ts';
@@ -34,8 +34,11 @@ export type Rig = {
   close: () => Promise<void>;
 };
 
-export async function openRig(config: (sockets: string) => string = shortConfig): Promise<Rig> {
-  const [stage, redis, workspace] = await Promise.all([openStage(config), startRedis(), startWorkspace()]);
+export async function openRig(
+  config: (sockets: string) => string = shortConfig,
+  people: WorkspaceOptions = {},
+): Promise<Rig> {
+  const [stage, redis, workspace] = await Promise.all([openStage(config), startRedis(), startWorkspace(people)]);
   const startBot = (): Role =>
     stage.role(['bot'], {
       REDIS_URL: `unix://${redis.path}`,
