@@ -113,6 +113,10 @@ function badRollback(name: string, { rollback, team }: LooseService, teams: Loos
       expected: `via with one of ${VIA_KEYS.join(', ')}`,
     });
   }
+  if (mode === 'auto' && team === undefined) {
+    const expected = 'a team: it acts only while nobody of it is at work';
+    wrong.push({ path: [...path, 'mode'], found: '"auto" without team', expected });
+  }
   const approvers = team === undefined ? undefined : teams[team]?.approvers;
   if (mode === 'approve' && (!Array.isArray(approvers) || approvers.length === 0)) {
     const expected = 'a team with approvers, else nobody may press the button';

@@ -16,11 +16,11 @@ import { toTriagedService } from './run-triage.ts';
 import type { World } from './world.ts';
 
 export type LookActionParts = {
-  world: World;
+  world: Pick<World, 'memory' | 'requireService' | 'signal'>;
   incidents: RedisIncidentBook;
   baselines: BaselineStore;
   queue: TriageQueue;
-  outbox: Outbox;
+  outbox: Pick<Outbox, 'tellEvent'>;
   audit: AuditBook;
   /** True once in that many seconds for the same key. */
   admit: (key: string, everySeconds: number) => Promise<boolean>;

@@ -216,6 +216,22 @@ describe('a wrong file', () => {
     ],
     ['an empty value', withService('limit:'), 'services.checkout.limit: found nothing, expected a size'],
     ['a mode of nobody', withService('rollback: { mode: yes please }'), 'expected recommend, approve or auto'],
+    [
+      'a rollback by itself without a team',
+      withService('rollback: { mode: auto, via: { command: [x] } }'),
+      'found "auto" without team',
+    ],
+    [
+      'a freeze that never was',
+      withService('rollback: { freeze: [Fri 16:00] }'),
+      'a window such as Fri 16:00-Mon 08:00',
+    ],
+    [
+      'a freeze that ends before it begins',
+      withService('rollback: { freeze: [2027-01-02/2026-12-20] }'),
+      'a window such as',
+    ],
+    ['a tier of another kind', withService('tier: gold'), 'a whole number'],
     ['a rollback without a way', withService('rollback: { mode: auto }'), 'found "auto" without via'],
     [
       'two ways to roll back',
