@@ -75,7 +75,8 @@ async function look(socket: string, earlier: InsideLook | null, fork: boolean): 
   const signal = AbortSignal.timeout(60_000);
   const inside = await lookInside(unixSocketTransport(socket), { pid, startTicks }, earlier, { fork, signal });
   const outside = await lookFromOutside({ pid, startTicks });
-  if (inside.outcome !== 'ok' || outside.outcome !== 'ok') throw new Error(`no look at ${socket}`);
+  if (inside.outcome !== 'ok') throw new Error(inside.why);
+  if (outside.outcome !== 'ok') throw new Error(outside.why);
   if (inside.value.notes.length > 0) console.log(`  note: ${inside.value.notes.join(' ')}`);
   return { inside: inside.value, outside: outside.value };
 }

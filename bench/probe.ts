@@ -1,6 +1,7 @@
 /**
  * What a look costs a service under load: `bench/probe.ts [--python 3.12] [--objects 1000000] [--modules 0]`. One real
  * process serves requests of about 1 ms; latencies without a look, during T1 looks back to back, during a tracing window,
+ * during a look by a forked child,
  * and during the naive way (tracemalloc, two snapshots, compare_to) in the same run. Milliseconds.
  */
 import { spawn } from 'node:child_process';
@@ -93,6 +94,16 @@ async function window(): Promise<string> {
   return `stop ${(stopSeconds * 1000).toFixed(1)} ms, traced ${tracedSeconds.toFixed(2)} s, ${survivors} survivors, app.SESSIONS at line ${top?.line}`;
 }
 
+async function child(): Promise<string> {
+  const look = await lookInside(transport, target, null, { fork: true, signal });
+  if (look.outcome !== 'ok') return look.why;
+  const told = look.value.child;
+  if (told === null) return look.value.notes.join(' ');
+  const { stopSeconds, cpuSeconds, privateBytes, endedBy, largeBytes } = told;
+  const milliseconds = (seconds: number | null) => ((seconds ?? 0) * 1000).toFixed(1);
+  return `stop ${milliseconds(stopSeconds)} ms, child CPU ${milliseconds(cpuSeconds)} ms, ${((privateBytes ?? 0) / 1e6).toFixed(0)} MB its own, ${endedBy}, large blocks ${((largeBytes ?? 0) / 1e6).toFixed(1)} MB`;
+}
+
 async function inside(earlier: Parameters<typeof lookInside>[2]) {
   const look = await lookInside(transport, target, earlier, { fork: false, signal });
   if (look.outcome !== 'ok') throw new Error(look.why);
@@ -111,6 +122,7 @@ console.log(
 await phase('no look', () => setTimeout(PHASE_MS, ''));
 await phase('T1, back to back', looks);
 await phase('T2, one window', window);
+for (let time = 0; time < 3; time += 1) await phase('T3, a forked child', child);
 await phase('no look', () => setTimeout(PHASE_MS, ''));
 await phase('naive tracemalloc(25)', async () => {
   service.stdin.write('naive\n');
