@@ -52,8 +52,8 @@ test('a process without a probe gets one where the service allows it, and is com
   });
   try {
     await expect
-      .poll(async () => (await instances.list('checkout')).map(({ release }) => release).toSorted(), PATIENTLY)
-      .toEqual(['v1', 'v2']);
+      .poll(async () => (await instances.list('checkout')).map(({ release }) => release), PATIENTLY)
+      .toEqual(expect.arrayContaining(['v1', 'v2']));
     const taker = createSnapshotTaker({
       connection: redis.connect(),
       prefix: PREFIX,
