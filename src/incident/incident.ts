@@ -25,6 +25,8 @@ export const Incident = z.object({
   channelId: z.string().nullable(),
   /** How often it was triaged, the one under way included; absent: once. */
   round: z.number().optional(),
+  /** Id of the service's incident before it, which this one closed; empty or absent: none is known. */
+  previous: z.string().optional(),
   /** Absent: no alert belongs to it. */
   alerts: AlertTally.optional(),
 });

@@ -29,6 +29,7 @@ import { createTurns } from '../triage/turns.ts';
 import { createActionDesk } from './action-desk.ts';
 import { startAlerting } from './alerting.ts';
 import { createDesk } from './desk.ts';
+import { createEarlierCase } from './earlier-case.ts';
 import { loadRunbooks } from './load-runbooks.ts';
 import { lookActions, lookPart } from './look-actions.ts';
 import { openMitigating } from './mitigating.ts';
@@ -99,11 +100,13 @@ async function startBot(world: World): Promise<Bot> {
     const [pager, silence] = await Promise.all([pagers.find(incident.id), silences.find(incident.service)]);
     const shown = await rollbackParts(incident.id, rollbacks);
     const before = lastLookPart(await lastLookOf(incident));
-    return [before, ...shown, ...(pager === null ? [] : [pagerPart(pager)]), silencePart(silence), lookPart(incident)];
+    const states = [...shown, ...(pager === null ? [] : [pagerPart(pager)]), silencePart(silence), lookPart(incident)];
+    return [before, ...states, await earlierCase(incident)];
   };
   const links = reportLinks(world);
   const linkTo = (id: string): string | null => links?.linkTo(id) ?? null;
   const outbox = createOutbox({ redis: connection, connection, prefix, web, logger, rootParts, linkTo });
+  const earlierCase = createEarlierCase(outbox.permalink);
   closers.add('outbox', outbox.close);
   const snapshots = createSnapshotTaker({
     connection,

@@ -56,12 +56,21 @@ function instancesPhrase({ instances }: AlertTally): string[] {
   return [instances.map((instance) => escapeMrkdwn(instance, 60)).join(', ')];
 }
 
-/** The replies that belong into the thread, under keys that stay theirs. */
-export function renderAlertReplies({ timeline }: AlertTally): { key: string; message: SlackMessage }[] {
+/**
+ * The replies that belong into the thread, under keys that stay theirs. What comes back after it was over is shown in the
+ * channel too (`isBroadcast`): nobody looks into a thread that said it is quiet.
+ */
+export function renderAlertReplies({
+  timeline,
+}: AlertTally): { key: string; message: SlackMessage; isBroadcast: boolean }[] {
   return timeline
     .filter(({ isTold }) => isTold)
     .slice(-TOLD_REPLIES)
-    .map((entry) => ({ key: `alert-${entry.id}`, message: renderReply(entry) }));
+    .map((entry) => ({
+      key: `alert-${entry.id}`,
+      message: renderReply(entry),
+      isBroadcast: entry.event === 'reopened',
+    }));
 }
 
 function renderReply(entry: TimelineEntry): SlackMessage {

@@ -121,6 +121,7 @@ describe('alerts of one service', () => {
     await prepare(incident.id);
     const next = await open('next');
     expect(next.joined).toBe(goesOn);
+    expect(next.incident.previous).toBe(goesOn ? '' : incident.id);
     expect(next.incident.id === incident.id).toBe(goesOn);
   });
 

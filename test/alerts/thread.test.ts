@@ -72,6 +72,8 @@ describe('an OOM alert', () => {
     await rig.send(alertOf());
     await vi.waitFor(() => expect(rig.root()).toMatch(/^🔴 checkout: OOM kill ×2/), WAIT);
     await vi.waitFor(() => expect(rig.shown()).toContain('Again: OOM kill ×2'), WAIT);
+    const inChannel = rig.workspace.thread(CHANNEL, rig.roots()[0]?.ts ?? '').filter(({ broadcast }) => broadcast);
+    expect(inChannel.map(({ text }) => text)).toEqual([expect.stringContaining('Again: OOM kill ×2')]);
     expect(rig.roots()).toHaveLength(1);
   });
 

@@ -57,6 +57,7 @@ describe('opening an incident', () => {
       openedAt: '2026-11-22T10:00:00.000Z',
       openedBy: 'U0ALICE',
       channelId: 'C0ONCALL',
+      previous: '',
     });
     expect(await book.find('M-1')).toEqual(incident);
     expect(await book.request('M-1')).toEqual(aRequest());

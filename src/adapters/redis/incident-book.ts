@@ -103,6 +103,7 @@ export function createIncidentBook(redis: Redis, prefix: string, now: () => numb
         openedAt: new Date(first?.toldAtMs ?? now()).toISOString(),
         openedBy: request.openedBy,
         channelId: request.channelId,
+        previous: '',
       };
       const keys = [openKey(request.service), `${prefix}:incident-seq`, indexKey, keyOf(''), `${prefix}:request:`];
       const asked = JSON.stringify(Request.parse(request));

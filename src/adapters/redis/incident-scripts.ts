@@ -24,6 +24,9 @@ if open and redis.call('EXISTS', KEYS[4] .. open) == 1 then redis.call('HSET', K
 local number = redis.call('INCR', KEYS[2])
 local id = 'M-' .. number
 local incident = string.gsub(ARGV[1], '"id":""', function() return '"id":"' .. id .. '"' end, 1)
+if open and redis.call('EXISTS', KEYS[4] .. open) == 1 then
+  incident = string.gsub(incident, '"previous":""', function() return '"previous":"' .. open .. '"' end, 1)
+end
 redis.call('HSET', KEYS[4] .. id, 'incident', incident, 'state', 'triaging', 'request', ARGV[4], 'channel', ARGV[6])
 if ARGV[9] ~= '' then
   redis.call('HSET', KEYS[4] .. id, 'alerts', ARGV[9], 'alertState', ARGV[10], 'changedAt', redis.call('TIME')[1])

@@ -41,7 +41,7 @@ async function post(delivery: Delivery, thread: ThreadState, { slot, threadTs }:
   const waitMs = await store.takePost(thread.channelId, limits.postEveryMs);
   if (waitMs > 0) return { kind: 'channel-waits', ms: waitMs };
   if (!(await store.beginPost(thread, slot))) return { kind: 'moved' };
-  const place = threadTs === null ? {} : { thread_ts: threadTs };
+  const place = threadTs === null ? {} : { thread_ts: threadTs, reply_broadcast: slot.isBroadcast === true };
   const metadata = toMetadata(thread, slot);
   const answer = await sendSlot(web, 'chat.postMessage', slot, { channel: thread.channelId, metadata, ...place });
   // Slack counts arrivals. Counted from the answer, no jitter of ours or of the network can bring two too close.

@@ -13,7 +13,14 @@ import {
 } from './outbox-scripts.ts';
 import { type Priority, parseThread, type Sent, type Slot, type SlotKind, type ThreadState } from './outbox-thread.ts';
 
-export type WantedMessage = { key: string; kind: SlotKind; message: SlackMessage; isUrgent?: boolean; unless?: string };
+export type WantedMessage = {
+  key: string;
+  kind: SlotKind;
+  message: SlackMessage;
+  isUrgent?: boolean;
+  isBroadcast?: boolean;
+  unless?: string;
+};
 
 /**
  * What the outbox keeps in Redis, below `<prefix>:outbox:`. Every change of a thread is one script: atomic, and safe

@@ -17,6 +17,8 @@ export const Slot = z.object({
   message: z.string(),
   /** A new thread that goes before all others: an OOM kill. */
   isUrgent: z.boolean().optional(),
+  /** A reply that is shown in the channel too. */
+  isBroadcast: z.boolean().optional(),
   /** A key of Redis: once it exists, the message is not begun any more, and forgotten. */
   unless: z.string().optional(),
 });
