@@ -25,6 +25,7 @@ export const Pager = z.object({
   state: PagerState,
   /** Of paging, from 1; 0: nobody was paged yet. Jobs, messages and buttons of an earlier round are void. */
   round: z.number(),
+  begunAt: z.string().nullable(),
   /** The last level of this round that was asked, from 1; 0: none yet. */
   level: z.number(),
   /** When the next level is asked, or the snooze ends; null: nothing is due. */
@@ -42,6 +43,8 @@ export const Pager = z.object({
   /** `trouble`: how bad it was when they took it. */
   holder: z.object({ userId: z.string(), at: z.string(), trouble: Trouble }).nullable(),
   snoozed: z.object({ by: z.string(), until: z.string() }).nullable(),
+  /** The rollback that last failed or did not help, by the time of its end: it asks everybody anew, once. */
+  setback: z.string().nullable(),
   /** When a warning was last raised in the thread. */
   raisedAt: z.string().nullable(),
   /** Plain text, in the team's zone. `clock`: the time to the limit laid over the week; null: there is none. */

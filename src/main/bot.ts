@@ -143,8 +143,19 @@ async function startBot(world: World): Promise<Bot> {
     await consider(incidentId, paging);
     await refreshThread(incidentId, incidents, outbox, { ...runner, rootParts });
   });
-  const paging = openPaging({ world, web, incidents, pagers, silences, rotas, outbox, triageQueue: queue, refresh });
   const mitigating = openMitigating({ world, incidents, baselines, rollbacks, outbox, refresh });
+  const paging = openPaging({
+    world,
+    web,
+    incidents,
+    pagers,
+    rollbacks,
+    silences,
+    rotas,
+    outbox,
+    triageQueue: queue,
+    refresh,
+  });
   const rollbackDesk = startRollbacks({
     world,
     isOffHours,

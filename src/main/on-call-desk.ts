@@ -10,14 +10,19 @@ const FORTNIGHT_MS = 14 * DAY_MS;
 /** Slack waits 3 s for the whole answer, and the desk for 2.5 s. */
 const PATIENCE_MS = 1500;
 
-export async function viewOnCall(teams: Iterable<Team>, rotas: Rotas, nowMs: number): Promise<readonly OnCallView[]> {
-  return await Promise.all([...teams].map(async (team) => await viewTeam(team, rotas, nowMs)));
+export async function viewOnCall(
+  teams: Iterable<Team>,
+  rotas: Rotas,
+  nowMs: number,
+  patienceMs: number = PATIENCE_MS,
+): Promise<readonly OnCallView[]> {
+  return await Promise.all([...teams].map(async (team) => await viewTeam(team, rotas, nowMs, patienceMs)));
 }
 
-async function viewTeam(team: Team, rotas: Rotas, nowMs: number): Promise<OnCallView> {
+async function viewTeam(team: Team, rotas: Rotas, nowMs: number, patienceMs: number): Promise<OnCallView> {
   const [known, { hours, problems }] = await Promise.all([
-    rotas.rotaOf(team, PATIENCE_MS),
-    rotas.hoursOf(team, PATIENCE_MS),
+    rotas.rotaOf(team, patienceMs),
+    rotas.hoursOf(team, patienceMs),
   ]);
   const base = { team: team.name, timezone: team.timezone, nowMs, work: workPhrase(hours, nowMs), problems };
   if (known.outcome !== 'ok') return { ...base, known: known };

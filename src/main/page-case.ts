@@ -2,6 +2,7 @@
 import type { Team } from '../config/config.ts';
 import type { Incident } from '../incident/incident.ts';
 import type { Pager, Trouble } from '../incident/pager.ts';
+import type { Rollback } from '../incident/rollback.ts';
 import type { Situation } from '../oncall/escalation.ts';
 import { waitAfter } from '../oncall/levels.ts';
 import { latestDecisionMs, lookAgainMs, type OomClock, oomClockPhrase, readOomClock } from '../oncall/oom-clock.ts';
@@ -19,6 +20,8 @@ export type Known = {
   team: Team;
   /** What was known before; null: nothing. */
   seen: Pager['seen'] | null;
+  /** Its newest; null: none. */
+  rollback: Rollback | null;
   rota: Rota | null;
   hours: WorkHours;
   nowMs: number;
@@ -28,7 +31,7 @@ export type Known = {
 export type Judged = { situation: Situation; recheckMs: number | null };
 
 export function judgeCase(known: Known): Judged {
-  const { incident, report, team, seen, rota, hours, nowMs } = known;
+  const { incident, report, team, seen, rollback, rota, hours, nowMs } = known;
   const trouble = troubleOf(incident, report, seen);
   const clock = clockOf(report, seen, hours, nowMs);
   const decision = decidePage({
@@ -47,6 +50,7 @@ export function judgeCase(known: Known): Judged {
       decision,
       why: whyOf(incident, report, trouble),
       onCall: toNote(now, hours, clock, nowMs),
+      setback: setbackOf(rollback),
       firstWaitSeconds: waitAfter(team, 1),
     },
     recheckMs: trouble === 'warning' && clock !== null ? lookAgainMs(clock, nowMs, hours) : null,
@@ -74,6 +78,14 @@ function troubleOf({ state, alerts }: Incident, report: Report | null, seen: Pag
     case undefined:
       return 'none';
   }
+}
+
+function setbackOf(rollback: Rollback | null): { at: string; why: string } | null {
+  if (rollback === null || (rollback.state !== 'failed' && rollback.state !== 'not-recovered')) return null;
+  const { act, proof, service, from, to } = rollback;
+  const at = proof?.judgedAt ?? act?.endedAt ?? act?.startedAt ?? rollback.proposedAt;
+  const how = rollback.state === 'failed' ? 'failed' : 'did not help';
+  return { at, why: `the rollback of ${service} from ${from} to ${to} ${how}` };
 }
 
 /** Somebody typed the command, and nothing was looked at again since. */

@@ -3,6 +3,7 @@ import type { EscalationQueue } from '../adapters/bullmq/escalation-queue.ts';
 import type { TriageQueue } from '../adapters/bullmq/triage-queue.ts';
 import type { RedisIncidentBook } from '../adapters/redis/incident-book.ts';
 import type { PagerBook } from '../adapters/redis/pager-book.ts';
+import type { RollbackBook } from '../adapters/redis/rollback-book.ts';
 import type { SilenceBook } from '../adapters/redis/silence-book.ts';
 import type { DirectMessages } from '../adapters/slack/direct-messages.ts';
 import type { Outbox } from '../adapters/slack/outbox.ts';
@@ -13,7 +14,7 @@ import type { Pager } from '../incident/pager.ts';
 import type { Silence } from '../incident/silence.ts';
 import { assess, newPager } from '../oncall/escalation.ts';
 import type { Rota } from '../oncall/rota.ts';
-import { isWorseThanTaken } from '../oncall/taking.ts';
+import { isWorseThanTaken, takenByDecider } from '../oncall/taking.ts';
 import { Report } from '../report/report.ts';
 import { renderRaised, renderWorse } from '../report/slack-pager.ts';
 import { judgeCase } from './page-case.ts';
@@ -24,6 +25,7 @@ export type PagingParts = {
   world: Pick<World, 'config' | 'logger'>;
   incidents: RedisIncidentBook;
   pagers: PagerBook;
+  rollbacks: Pick<RollbackBook, 'find'>;
   /** While a service is silenced, nobody is paged for it; who has it already keeps it. */
   silences: Pick<SilenceBook, 'find'>;
   rotas: Rotas;
@@ -54,19 +56,29 @@ export async function consider(incidentId: string, parts: PagingParts): Promise<
   if (owned === null) return;
   const { incident, service, team } = owned;
   const nowMs = clockOf(parts);
-  const [pager, silence, report, rota, { hours }] = await Promise.all([
+  const [pager, rollback, silence, report, rota, { hours }] = await Promise.all([
     parts.pagers.find(incidentId),
+    parts.rollbacks.find(incidentId),
     parts.silences.find(service.name),
     incident.state === 'triaging' ? null : findReport(incidentId, parts),
     rotaOf(team, parts),
     parts.rotas.hoursOf(team),
   ]);
-  const { situation, recheckMs } = judgeCase({ incident, report, team, seen: pager?.seen ?? null, rota, hours, nowMs });
+  const { situation, recheckMs } = judgeCase({
+    incident,
+    report,
+    team,
+    seen: pager?.seen ?? null,
+    rollback,
+    rota,
+    hours,
+    nowMs,
+  });
   // A triage under way says nothing yet: what was decided stands, unless something is killed.
   if (incident.state === 'triaging' && situation.trouble === 'none') return;
   const known = newPager({ incident: incidentId, service: service.name, team: team.name });
   const done = await parts.pagers.change(incidentId, (before) => {
-    if (silence === null) return assess(before ?? known, situation, nowMs);
+    if (silence === null) return takenByDecider(assess(before ?? known, situation, nowMs), rollback, nowMs);
     const isTaken = before?.state === 'held' || before?.state === 'snoozed';
     return isTaken ? null : assess(before ?? known, { ...situation, trouble: 'none' }, nowMs);
   });

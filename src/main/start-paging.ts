@@ -4,6 +4,7 @@ import { closeWorker } from '../adapters/close-worker.ts';
 import type { RedisIncidentBook } from '../adapters/redis/incident-book.ts';
 import type { PagerBook } from '../adapters/redis/pager-book.ts';
 import { patiently } from '../adapters/redis/patiently.ts';
+import type { RollbackBook } from '../adapters/redis/rollback-book.ts';
 import type { SilenceBook } from '../adapters/redis/silence-book.ts';
 import { createDirectMessages } from '../adapters/slack/direct-messages.ts';
 import type { Outbox } from '../adapters/slack/outbox.ts';
@@ -19,6 +20,7 @@ export type PagingNeeds = {
   web: SlackWeb;
   incidents: RedisIncidentBook;
   pagers: PagerBook;
+  rollbacks: RollbackBook;
   silences: Pick<SilenceBook, 'find'>;
   rotas: Rotas;
   outbox: Outbox;

@@ -14,6 +14,8 @@ export type Situation = {
   /** A plain clause: what is wrong. */
   why: string;
   onCall: Pager['onCall'];
+  /** A rollback that failed or did not help. */
+  setback: { at: string; why: string } | null;
   /** How long whoever asked is waited for. */
   firstWaitSeconds: number;
 };
@@ -33,6 +35,7 @@ export function newPager(of: { incident: string; service: string; team: string }
     ...of,
     state: 'quiet',
     round: 0,
+    begunAt: null,
     level: 0,
     dueAt: null,
     why: '',
@@ -40,6 +43,7 @@ export function newPager(of: { incident: string; service: string; team: string }
     pages: [],
     holder: null,
     snoozed: null,
+    setback: null,
     raisedAt: null,
     onCall: { rules: '', primary: null, until: null, backup: null, clock: null },
   };
@@ -47,9 +51,13 @@ export function newPager(of: { incident: string; service: string; team: string }
 
 /** What is known of the incident has changed: whether somebody is paged now, and whether it is over. */
 export function assess(before: Pager, situation: Situation, nowMs: number): PagerChange {
-  const { trouble, kills, limitFrom, onCall } = situation;
+  const { trouble, kills, limitFrom, onCall, setback } = situation;
   const known = { ...before, onCall, seen: { trouble, limitFrom, kills: Math.max(kills, before.seen.kills) } };
   if (trouble === 'none') return ACTIVE.includes(before.state) ? finished(known, nowMs) : { after: known, audit: [] };
+  // Whoever took it counted on the rollback: it did not help, so who is on call is asked anew.
+  if (setback !== null && setback.at !== before.setback && before.state !== 'paging') {
+    return begun({ ...known, setback: setback.at }, setback.why, nowMs, 0);
+  }
   const isWorse = kills > before.seen.kills || RANK[trouble] > RANK[before.seen.trouble];
   switch (before.state) {
     case 'held':
@@ -94,10 +102,8 @@ function opened(known: Pager, { decision, why, firstWaitSeconds }: Situation, no
 function begun(known: Pager, why: string, nowMs: number, waitSeconds: number): PagerChange {
   const state = waitSeconds > 0 ? 'waiting' : 'paging';
   const dueAt = iso(nowMs + waitSeconds * 1000);
-  return {
-    after: { ...known, state, round: known.round + 1, level: 0, dueAt, why, holder: null, snoozed: null },
-    audit: [],
-  };
+  const fresh = { round: known.round + 1, begunAt: iso(nowMs), level: 0, holder: null, snoozed: null };
+  return { after: { ...known, ...fresh, state, dueAt, why }, audit: [] };
 }
 
 function finished(known: Pager, nowMs: number): PagerChange {

@@ -1,6 +1,7 @@
 /** What people make of the pager: they take it, pass it on, and put it off. */
 import type { AuditEntry } from '../incident/audit.ts';
 import type { Pager } from '../incident/pager.ts';
+import type { Rollback } from '../incident/rollback.ts';
 import { ACTIVE, iso, type PagerChange, RANK } from './escalation.ts';
 
 /** Why a person's wish was not followed. */
@@ -16,6 +17,24 @@ export function acknowledge(before: Pager | null, userId: string, round: number,
   }
   const line = { at: iso(nowMs), who: userId, what: 'acknowledged', why: before.why };
   return changed(heldBy(before, userId, nowMs), line);
+}
+
+/**
+ * Whoever decided on the rollback since the round began, be it yes or no, is awake and at it: they have it. The very same
+ * change back when nobody did.
+ */
+export function takenByDecider(change: PagerChange, rollback: Rollback | null, nowMs: number): PagerChange {
+  const { after, audit } = change;
+  const isAsking = after.state === 'waiting' || after.state === 'paging' || after.state === 'unanswered';
+  if (rollback === null || !isAsking || after.begunAt === null) return change;
+  const { approvals, declined } = rollback;
+  const decisions = approvals.map(({ userId, at }) => ({ by: userId, at }));
+  if (declined !== null) decisions.push(declined);
+  const begunMs = Date.parse(after.begunAt);
+  const last = decisions.findLast(({ at }) => Date.parse(at) >= begunMs);
+  const answer = last === undefined ? null : acknowledge(after, last.by, after.round, nowMs);
+  if (answer?.kind !== 'changed') return change;
+  return { after: answer.change.after, audit: [...audit, ...answer.change.audit] };
 }
 
 /** From whoever holds it to somebody else; the note stands in the trail. */

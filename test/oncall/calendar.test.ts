@@ -136,7 +136,7 @@ describe('shifts laid over each other', () => {
         });
         expect(wrong.flat()).toEqual([]);
       }),
-      { numRuns: 100 },
+      { numRuns: 60 },
     );
   });
 

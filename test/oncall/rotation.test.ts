@@ -44,7 +44,7 @@ describe('a weekly rotation', () => {
         });
         expect([findGaps(rota, known), wrong]).toEqual([[], []]);
       }),
-      { numRuns: 120 },
+      { numRuns: 60 },
     );
   });
 
@@ -60,7 +60,7 @@ describe('a weekly rotation', () => {
         });
         expect(wrong).toEqual([]);
       }),
-      { numRuns: 120 },
+      { numRuns: 60 },
     );
   });
 
@@ -72,7 +72,7 @@ describe('a weekly rotation', () => {
         const far = rotationShifts(rotation, zone, { fromMs: atMs - days * DAY_MS, toMs: atMs + 30 * DAY_MS });
         expect(onCallAt(near, atMs).now).toEqual(onCallAt(far, atMs).now);
       }),
-      { numRuns: 120 },
+      { numRuns: 60 },
     );
   });
 

@@ -77,8 +77,8 @@ function rotasOfBot(): Rotas {
 }
 
 /** What `/memtriage oncall` shows. */
-async function shown(team: Team, rotas: Rotas): Promise<string> {
-  const views = await viewOnCall([team], rotas, nowMs);
+async function shown(team: Team, rotas: Rotas, patienceMs = 60_000): Promise<string> {
+  const views = await viewOnCall([team], rotas, nowMs, patienceMs);
   return onCallLines(views).join('\n');
 }
 
@@ -132,9 +132,7 @@ describe('/memtriage oncall', () => {
     expect(await shown(broken, rotasOfBot())).toMatch(/🟠 not known who is on call: .* it is no iCal calendar/);
     answer = () => {};
     const rotas = rotasOfBot();
-    const began = Date.now();
-    expect(await shown(broken, rotas)).toContain('it did not answer within 1.5 s');
-    expect(Date.now() - began).toBeLessThan(10_000);
+    expect(await shown(broken, rotas, 1500)).toContain('it did not answer within 1.5 s');
   });
 
   it('shows gaps, and people whom Slack does not know as a gap', async () => {
@@ -196,7 +194,7 @@ describe('public holidays', () => {
 
   it('of a place without a calendar are told with those there are, and weekends stand without them', async () => {
     const team = teamWith(null, { country: 'US', state: 'XX' });
-    const { hours, problems } = await rotasOfBot().hoursOf(team);
+    const { hours, problems } = await rotasOfBot().hoursOf(team, 60_000);
     expect(problems).toEqual(['public holidays are not known: the state XX of US has no calendar of public holidays']);
     expect(hours.at(NOW).kind).toBe('weekend');
   });

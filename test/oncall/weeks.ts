@@ -152,6 +152,7 @@ class Walk {
       report: this.#shown,
       team,
       seen: this.pager.seen,
+      rollback: null,
       rota: this.#rota,
       hours: this.#hours,
       nowMs: at,

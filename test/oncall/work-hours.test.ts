@@ -55,7 +55,7 @@ describe('working hours', () => {
         const isFirst = next === moment.getTime() || (next !== null && hours.at(next - 1).kind !== 'open');
         expect([isOpen, isFirst]).toEqual([true, true]);
       }),
-      { numRuns: 100 },
+      { numRuns: 60 },
     );
   });
 

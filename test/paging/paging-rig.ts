@@ -4,6 +4,7 @@ import { createEscalationQueue } from '../../src/adapters/bullmq/escalation-queu
 import { createTriageQueue } from '../../src/adapters/bullmq/triage-queue.ts';
 import { createIncidentBook } from '../../src/adapters/redis/incident-book.ts';
 import { createPagerBook } from '../../src/adapters/redis/pager-book.ts';
+import { createRollbackBook } from '../../src/adapters/redis/rollback-book.ts';
 import { createDirectMessages } from '../../src/adapters/slack/direct-messages.ts';
 import { createSlackWeb } from '../../src/adapters/slack/slack-web.ts';
 import { createUserGroups } from '../../src/adapters/slack/user-groups.ts';
@@ -101,6 +102,7 @@ export async function startBot(
     world: { config, logger: silent },
     incidents,
     pagers: createPagerBook(client, prefix),
+    rollbacks: createRollbackBook(client, prefix),
     silences: { find: async () => await Promise.resolve(null) },
     rotas,
     groups: createUserGroups(web),
