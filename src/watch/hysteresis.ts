@@ -5,12 +5,14 @@ export type AlarmLevel = 'warning' | 'critical';
 
 /**
  * What a look may see, and what it raises when it lasts; worst first. `critical`: over the critical budget, or a leak
- * that reaches the limit before on-call can react; `leak` and `slow-leak`: growth for certain, the slow one perhaps
- * within the allowed growth; `warning`: over the warning budget; `suspect`: perhaps a leak.
+ * that reaches the limit before on-call can react; `leak`: growth for certain that burned the allowed growth of the long
+ * window; `fast-leak`: all but certain, and faster than is allowed in an hour; `slow-leak`: growth for certain, perhaps
+ * within what is allowed; `warning`: over the warning budget; `suspect`: perhaps a leak.
  */
 const RAISES = [
   { sign: 'critical', level: 'critical' },
   { sign: 'leak', level: 'critical' },
+  { sign: 'fast-leak', level: 'warning' },
   { sign: 'slow-leak', level: 'warning' },
   { sign: 'warning', level: 'warning' },
   { sign: 'suspect', level: 'warning' },
@@ -30,6 +32,7 @@ export type WatchPace = Readonly<
 const Runs = z.object({
   critical: z.number(),
   leak: z.number(),
+  'fast-leak': z.number().default(0),
   'slow-leak': z.number(),
   warning: z.number(),
   suspect: z.number(),
@@ -37,7 +40,7 @@ const Runs = z.object({
 });
 type Runs = z.infer<typeof Runs>;
 
-const NO_RUNS: Runs = { critical: 0, leak: 0, 'slow-leak': 0, warning: 0, suspect: 0, calm: 0 };
+const NO_RUNS: Runs = { critical: 0, leak: 0, 'fast-leak': 0, 'slow-leak': 0, warning: 0, suspect: 0, calm: 0 };
 
 /** What is remembered of a service between two looks; stored, so that any replica may do the next one. */
 export const WatchState = z.object({

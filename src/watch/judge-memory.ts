@@ -31,7 +31,7 @@ export function judgeMemory(given: {
   const analysis = analyzeSeries(toSeriesCase(given), settings);
   const newest = running.reduce((latest, each) => (startOf(each) > startOf(latest) ? each : latest));
   return {
-    signs: toSigns(analysis, settings),
+    signs: toSigns(analysis, presentBytes(analysis.pod, running), settings),
     why: analysis.reasons[0] ?? analysis.state,
     release: newest.release,
     state: analysis.state,
@@ -67,7 +67,21 @@ function isLimitSoon({ timeToLimitSeconds: limit }: SeriesAnalysis, { reactionSe
   return limit !== null && limit.low < reactionSeconds && limit.estimate < SOON_EXPECTED * reactionSeconds;
 }
 
-function toSigns(analysis: SeriesAnalysis, settings: AnalysisSettings): Judged['signs'] {
+/** From this probability on a fast leak is told with half the patience: chosen together with it (`pace.ts`). */
+const ALL_BUT_CERTAIN = 0.97;
+
+/** The lower end of growth exceeds what the policy allows in an hour, as a share of what the instance holds now. */
+function isFast({ growth, probability }: SeriesAnalysis, bytes: number | null, { policy }: AnalysisSettings): boolean {
+  if (growth === null || bytes === null || (probability ?? 0) < ALL_BUT_CERTAIN) return false;
+  return growth.low > policy.growth.perHourRatio * bytes;
+}
+
+/** Latest sample of the instance that the analysis named. */
+function presentBytes(pod: string | null, running: ServiceMemory['instances']): number | null {
+  return running.find(({ instance }) => instance === pod)?.samples.at(-1)?.[1] ?? null;
+}
+
+function toSigns(analysis: SeriesAnalysis, bytes: number | null, settings: AnalysisSettings): Judged['signs'] {
   const { verdict, state, sloState } = analysis;
   const isLeak = state === 'leak';
   const isSoon = isLeak && isLimitSoon(analysis, settings);
@@ -75,6 +89,7 @@ function toSigns(analysis: SeriesAnalysis, settings: AnalysisSettings): Judged['
   const signs = [
     ...(sloState === 'critical' || isSoon ? (['critical'] as const) : []),
     ...(isLeak && verdict === 'critical' ? (['leak'] as const) : []),
+    ...(isLeak && isFast(analysis, bytes, settings) ? (['fast-leak'] as const) : []),
     ...(isLeak ? (['slow-leak'] as const) : []),
     ...(isOver ? (['warning'] as const) : []),
     ...(isLeak || state === 'suspect' ? (['suspect'] as const) : []),

@@ -10,18 +10,28 @@ import {
 } from '../../src/watch/hysteresis.ts';
 
 const LEAK = ['leak', 'slow-leak', 'suspect'] as const;
-/** `C` over the critical budget, `L` leak, `O` that and over the warning budget, `l` slow leak, and so on. */
+/** `C` over the critical budget, `L` leak, `f` fast leak, `O` that and over the warning budget, `l` slow leak, and so on. */
 const SIGNS: Readonly<Record<string, readonly Sign[] | null>> = {
   C: ['critical', 'warning'],
   L: LEAK,
   O: [...LEAK, 'warning'],
+  f: ['fast-leak', 'slow-leak', 'suspect'],
   l: ['slow-leak', 'suspect'],
   w: ['warning'],
   s: ['suspect'],
   '.': [],
   '?': null,
 };
-const PACE: WatchPace = { critical: 2, leak: 4, 'slow-leak': 4, warning: 2, suspect: 6, calm: 6, closed: 12 };
+const PACE: WatchPace = {
+  critical: 2,
+  leak: 4,
+  'fast-leak': 3,
+  'slow-leak': 4,
+  warning: 2,
+  suspect: 6,
+  calm: 6,
+  closed: 12,
+};
 
 /** What changes between looks, written behind them. */
 const EVENTS = {
@@ -78,6 +88,8 @@ describe('watching a service', () => {
     ['opens at the second critical look in a row', '.CC', '--!'],
     ['opens when a leak lasts', '.LLLL', '----!'],
     ['opens as a warning when a slow leak lasts', 'llll', '---o'],
+    ['opens earlier as a warning when a leak is fast', 'fff', '--o'],
+    ['counts a fast leak as a slow one too', 'flff', '---o'],
     ['opens as a warning at the second look over the warning budget', 'ww', '-o'],
     ['is not moved by single looks', 'C.C.C.w.L.', '----------'],
     ['opens as a warning when a suspicion lasts', 'ssssss', '-----o'],

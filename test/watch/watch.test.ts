@@ -234,7 +234,7 @@ describe('what is remembered between two looks', () => {
     ({
       schema: 1,
       atMs,
-      runs: { critical: 0, leak: 0, 'slow-leak': 0, warning: 0, suspect: 0, calm: 1 },
+      runs: { critical: 0, leak: 0, 'fast-leak': 0, 'slow-leak': 0, warning: 0, suspect: 0, calm: 1 },
       release: null,
       told: null,
       wasCalm: false,
