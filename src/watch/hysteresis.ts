@@ -125,9 +125,12 @@ function countRuns(before: Runs = NO_RUNS, signs: WatchLook['signs'], pace: Watc
   return runs;
 }
 
-/** The worst level whose run is full, of the signs that are still seen. */
+/** The worst level whose run is full, of the signs that are still seen. A fast leak that burns for long is told as such. */
 function levelOf(runs: Runs, signs: WatchLook['signs'], pace: WatchPace): AlarmLevel | null {
-  return RAISES.find(({ sign }) => signs?.includes(sign) === true && runs[sign] >= pace[sign])?.level ?? null;
+  if (signs === null) return null;
+  const full = RAISES.find(({ sign }) => signs.includes(sign) && runs[sign] >= pace[sign]);
+  if (full?.sign === 'fast-leak' && signs.includes('leak')) return 'critical';
+  return full?.level ?? null;
 }
 
 /** What people know of the present trouble: from us, or from the report of an incident that is still open. */

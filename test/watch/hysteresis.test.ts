@@ -10,11 +10,12 @@ import {
 } from '../../src/watch/hysteresis.ts';
 
 const LEAK = ['leak', 'slow-leak', 'suspect'] as const;
-/** `C` over the critical budget, `L` leak, `f` fast leak, `O` that and over the warning budget, `l` slow leak, and so on. */
+/** `C` over the critical budget, `L` leak, `f` fast leak, `F` both, `O` that and over the warning budget, `l` slow leak, and so on. */
 const SIGNS: Readonly<Record<string, readonly Sign[] | null>> = {
   C: ['critical', 'warning'],
   L: LEAK,
   O: [...LEAK, 'warning'],
+  F: ['leak', 'fast-leak', 'slow-leak', 'suspect'],
   f: ['fast-leak', 'slow-leak', 'suspect'],
   l: ['slow-leak', 'suspect'],
   w: ['warning'],
@@ -89,6 +90,7 @@ describe('watching a service', () => {
     ['opens when a leak lasts', '.LLLL', '----!'],
     ['opens as a warning when a slow leak lasts', 'llll', '---o'],
     ['opens earlier as a warning when a leak is fast', 'fff', '--o'],
+    ['opens at once as critical when a fast leak burns for long', 'ffF', '--!'],
     ['counts a fast leak as a slow one too', 'flff', '---o'],
     ['opens as a warning at the second look over the warning budget', 'ww', '-o'],
     ['is not moved by single looks', 'C.C.C.w.L.', '----------'],
@@ -131,7 +133,7 @@ describe('watching a service', () => {
   });
 
   it('never tells twice unless it worsened or the incident was closed, and never has two incidents open', () => {
-    const letters = fc.stringMatching(/^[CLOlws.?]{0,80}$/);
+    const letters = fc.stringMatching(/^[CLOFflws.?]{0,80}$/);
     fc.assert(
       fc.property(letters, (looks) => {
         const told = watch(looks);
