@@ -27,16 +27,20 @@ const quietAndBusy = (age: number) => (Math.floor(age / 2) % 2 === 0 ? 0 : 100);
 
 function baselineOf(bytes: number, spreadBytes: number): Baseline {
   return {
-    ...{
-      schema: 1,
-      service: 'checkout',
-      release: 'v1',
-      recordedAt: '2026-11-22T10:00:00Z',
-      source: 'auto',
-      setBy: null,
-    },
-    ...{ bytes, spreadBytes, profile: [], growthBytesPerHour: null, windowSeconds: 6 * HOUR, instances: 1 },
-    ...{ limitBytes: null, census: null },
+    schema: 1,
+    service: 'checkout',
+    release: 'v1',
+    recordedAt: '2026-11-22T10:00:00Z',
+    source: 'auto',
+    setBy: null,
+    bytes,
+    spreadBytes,
+    profile: [],
+    growthBytesPerHour: null,
+    windowSeconds: 6 * HOUR,
+    instances: 1,
+    limitBytes: null,
+    census: null,
   };
 }
 
