@@ -1,5 +1,6 @@
 /** The executor that the configuration names for a service. A new one is a file in adapters/rollback and a line here. */
 import { openKubernetes } from '../adapters/kubernetes-api.ts';
+import { createArgoRolloutsExecutor } from '../adapters/rollback/argo-rollouts.ts';
 import { createCommandExecutor } from '../adapters/rollback/command.ts';
 import { createDeploymentExecutor } from '../adapters/rollback/kubernetes-deployment.ts';
 import { createRevisionExecutor } from '../adapters/rollback/kubernetes-revisions.ts';
@@ -33,8 +34,12 @@ export async function chooseExecutor(
       return ok(createRevisionExecutor({ ...place, kind: workload.kind }, open));
     }
     case 'argoRollouts':
-    case 'helm':
-      return failed('operator', `no collector of this version rolls back via ${via.kind}`, 'Roll back by hand');
+      return ok(createArgoRolloutsExecutor({ namespace: via.namespace, name: via.rollout }, open));
+    case 'helm': {
+      const argv = `[helm, rollback, ${via.release}, --namespace, ${via.namespace}, --wait]`;
+      const cure = `Use rollback.via \`command: ${argv}\` until then`;
+      return failed('operator', 'this version does not roll back via helm by itself', cure);
+    }
     case undefined:
       return failed('operator', `${name} has no rollback.via`, `Say in the configuration how ${name} is rolled back`);
   }

@@ -1,6 +1,6 @@
 /**
  * Runs the rollbacks of Kubernetes against a real API server with its controllers, and writes down what went over the
- * wire: `npx tsx test/kubernetes/record.ts https://127.0.0.1:26443 ADMIN_TOKEN`. It needs an empty namespace `shop` and
+ * wire: `npx tsx test/kubernetes/record.ts https://127.0.0.1:26443 ADMIN_TOKEN [watch]`. It needs an empty namespace `shop` and
  * the role of deploy/kubernetes/rbac.yaml for the user of the token `collector-token`. No kubelet runs there: what one
  * would do to pods is done by `beKubelet`.
  */
@@ -9,6 +9,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
+import { watchPods } from '../../src/adapters/kubernetes/pod-watch.ts';
 import { openKubernetes } from '../../src/adapters/kubernetes-api.ts';
 import { createDeploymentExecutor } from '../../src/adapters/rollback/kubernetes-deployment.ts';
 import { createRevisionExecutor } from '../../src/adapters/rollback/kubernetes-revisions.ts';
@@ -42,8 +43,11 @@ async function beKubelet(signal: AbortSignal): Promise<void> {
     const { items } = (await admin('GET', '/api/v1/namespaces/shop/pods')) as { items: Pod[] };
     for (const { metadata, spec, status } of items) {
       const path = `/api/v1/namespaces/shop/pods/${metadata.name}`;
-      if (metadata.deletionTimestamp !== undefined) await admin('DELETE', path, { gracePeriodSeconds: 0 });
-      else if (spec.nodeName === undefined) {
+      if (metadata.deletionTimestamp !== undefined) {
+        // Ended by SIGTERM first, and only then gone.
+        await terminate(metadata.name, { reason: 'Completed', exitCode: 0 });
+        await admin('DELETE', path, { gracePeriodSeconds: 0 });
+      } else if (spec.nodeName === undefined) {
         await admin('POST', `${path}/binding`, {
           apiVersion: 'v1',
           kind: 'Binding',
@@ -151,10 +155,10 @@ function strip(value: unknown): void {
   }
 }
 
-function podTemplate(release: string) {
+function podTemplate(release: string, app = 'checkout') {
   const env = [{ name: 'MEMTRIAGE_RELEASE', value: release }];
   return {
-    metadata: { labels: { app: 'checkout' } },
+    metadata: { labels: { app } },
     spec: { containers: [{ name: 'app', image: `shop/checkout:${release}`, env }] },
   };
 }
@@ -189,6 +193,7 @@ async function rollBack(executor: RollbackExecutor): Promise<void> {
 async function record(): Promise<void> {
   const stop = new AbortController();
   const { save, close } = await recorder();
+  if (process.argv[4] === 'watch') return await recordWatch(save);
   await admin('POST', '/api/v1/nodes', { apiVersion: 'v1', kind: 'Node', metadata: { name: 'node-1' } });
   await wait(1000);
   await admin('PATCH', '/api/v1/nodes/node-1', { spec: { taints: null } }, 'application/merge-patch+json');
@@ -235,6 +240,74 @@ async function record(): Promise<void> {
   stop.abort();
   await kubelet;
   await close();
+}
+
+/** A container that is OOM-killed, one that is ended by SIGKILL, a rollout, a scale-down: as the API server tells them. */
+async function recordWatch(save: (name: string) => Promise<void>): Promise<void> {
+  const stop = new AbortController();
+  const kubelet = beKubelet(stop.signal);
+  const api = await openKubernetes(null);
+  if (api.outcome !== 'ok') throw new Error(api.why);
+  const seen: string[] = [];
+  await admin('POST', `${APPS}/deployments`, deploymentOf('pay', 2));
+  await wait(3000);
+  const watching = watchPods({
+    api: api.value,
+    namespace: 'shop',
+    async announce(pod, ends) {
+      seen.push(...ends.map(({ cause, at }) => `${pod.metadata.name} ${cause} ${at}`));
+    },
+    onTrouble: (why) => console.log(why),
+    now: Date.now,
+    signal: stop.signal,
+  });
+  const [first, second] = await podsOf('pay');
+  await terminate(first ?? '', { reason: 'OOMKilled', exitCode: 137 });
+  await terminate(second ?? '', { reason: 'Error', exitCode: 137 });
+  await wait(1000);
+  await admin(
+    'PATCH',
+    `${APPS}/deployments/pay`,
+    { spec: { template: podTemplate('v2', 'pay') } },
+    'application/strategic-merge-patch+json',
+  );
+  await wait(8000);
+  await admin('PATCH', `${APPS}/deployments/pay`, { spec: { replicas: 1 } }, 'application/merge-patch+json');
+  await wait(3000);
+  stop.abort();
+  await Promise.all([kubelet, watching]);
+  console.log(seen);
+  await save('watch');
+}
+
+function deploymentOf(name: string, replicas: number) {
+  const selector = { matchLabels: { app: name } };
+  return {
+    apiVersion: 'apps/v1',
+    kind: 'Deployment',
+    metadata: { name },
+    spec: { replicas, selector, template: podTemplate('v1', name) },
+  };
+}
+
+async function podsOf(app: string): Promise<string[]> {
+  const { items } = (await admin('GET', `/api/v1/namespaces/shop/pods?labelSelector=app%3D${app}`)) as { items: Pod[] };
+  return items.map(({ metadata }) => metadata.name);
+}
+
+/** As the kubelet writes it once the container was started again. */
+async function terminate(pod: string, how: { reason: string; exitCode: number }): Promise<void> {
+  const at = new Date().toISOString();
+  const status = ready('app');
+  const [container] = status.containerStatuses;
+  const lastState = { terminated: { ...how, startedAt: at, finishedAt: at } };
+  const containerStatuses = [{ ...container, restartCount: 1, lastState }];
+  await admin(
+    'PATCH',
+    `/api/v1/namespaces/shop/pods/${pod}/status`,
+    { status: { ...status, containerStatuses } },
+    'application/merge-patch+json',
+  );
 }
 
 await record();

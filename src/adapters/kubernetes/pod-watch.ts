@@ -66,7 +66,7 @@ async function listAndWatch(options: PodWatchOptions): Promise<string | null> {
 async function watchOnce(
   path: string,
   teller: Teller,
-  { api, signal }: PodWatchOptions,
+  { api, namespace, signal }: PodWatchOptions,
 ): Promise<{ why: string | null; version: string | null }> {
   const broken = new AbortController();
   let version: string | null = /resourceVersion=(.*)$/.exec(path)?.[1] ?? null;
@@ -100,7 +100,9 @@ async function watchOnce(
   if (why !== null || ended === null) return { why: why ?? 'the watch was stopped', version };
   if (ended.outcome !== 'ok') return { why: ended.why, version };
   if (ended.value.status === 410) return { why: null, version: null };
-  return ended.value.status === 200 ? { why: null, version } : { why: ended.value.message, version };
+  return ended.value.status === 200
+    ? { why: null, version }
+    : { why: `HTTP ${ended.value.status} for the watch of ${namespace}: ${ended.value.message}`, version };
 }
 
 type Teller = {

@@ -24,7 +24,7 @@ const Selector = z.object({
 export const Template = z.record(z.string(), z.unknown());
 export type Template = z.infer<typeof Template>;
 
-const Status = z.looseObject({ observedGeneration: z.coerce.number().optional() });
+const Status = z.looseObject({ observedGeneration: z.coerce.number().optional().catch(undefined) });
 
 /** Deployment, StatefulSet, DaemonSet and Rollout alike. */
 export const WorkloadObject = z.object({
