@@ -28,7 +28,7 @@ export type Move = { after: Rollback; audit: readonly AuditEntry[] };
 
 /**
  * The record of a new report's proposal; null where it leaves the one there alone: the same report again, one that is
- * being carried out, one that a person declined for more than a while. `auto`: nobody needs to be asked.
+ * being carried out, one that the first of two approved, one that a person declined for more than a while. `auto`: nobody needs to be asked.
  */
 export function propose(before: Rollback | null, proposal: Proposal, nowMs: number, auto: boolean): Move | null {
   if (before !== null && !mayBeProposedAnew(before, proposal)) return null;
@@ -54,10 +54,19 @@ export function propose(before: Rollback | null, proposal: Proposal, nowMs: numb
   return { after, audit: [{ at, who: MEMTRIAGE, what, why: `${way(proposal)}; ${evidenceOf(proposal.guards)}` }] };
 }
 
-function mayBeProposedAnew({ state, reportedAt, declined }: Rollback, proposal: Proposal): boolean {
+function mayBeProposedAnew(before: Rollback, proposal: Proposal): boolean {
+  const { state, reportedAt, declined } = before;
   if (reportedAt === proposal.reportedAt) return false;
   if (state === 'approved' || state === 'acting' || state === 'verifying') return false;
+  if (isHalfApproved(before, proposal)) return false;
   return state !== 'declined' || declined?.reason === 'wait';
+}
+
+/** The first of two agreed to this very way, and nothing speaks against it since: newer figures must not undo that. */
+function isHalfApproved({ state, approvals, from, to }: Rollback, proposal: Proposal): boolean {
+  const isSameWay = from === proposal.from && to === proposal.to;
+  const isBlocked = proposal.guards.some((guard) => guard.state === 'red');
+  return state === 'proposed' && approvals.length > 0 && isSameWay && !isBlocked;
 }
 
 /** A newer report that says otherwise takes back what it stood on; null: nothing to take back. */

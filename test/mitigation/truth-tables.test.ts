@@ -237,7 +237,29 @@ function record(changes: Partial<Rollback> = {}): Rollback {
 const PRESS: Approval = { userId: 'U0BOB', version: 4, permission: 'allowed', guards: PROPOSAL.guards, answers: null };
 const amber: Guard = { name: 'migration', state: 'amber', evidence: 'x' };
 const red: Guard = { name: 'no freeze', state: 'red', evidence: 'x' };
+const no = { by: 'U0BOB', at: '2026-11-22T10:00:00Z', note: '' };
 const mine = { userId: 'U0BOB', at: '2026-11-22T10:00:00Z' };
+
+describe('a newer report of the same way', () => {
+  const newer = { ...PROPOSAL, reportedAt: '2026-11-22T10:05:00Z' };
+  const rows: [string, Partial<Rollback>, Partial<Proposal>, string | null][] = [
+    ['renews what nobody approved yet', {}, {}, 'proposed'],
+    ['is none when it is the same report', {}, { reportedAt: PROPOSAL.reportedAt }, null],
+    ['keeps what the first of two approved', { approvals: [mine], approvalsNeeded: 2 }, {}, null],
+    ['ends that when a guard blocks now', { approvals: [mine], approvalsNeeded: 2 }, { guards: [red] }, 'blocked'],
+    ['ends that when it goes elsewhere', { approvals: [mine], approvalsNeeded: 2 }, { to: 'v810' }, 'proposed'],
+    ['leaves alone what is approved', { state: 'approved' }, {}, null],
+    ['leaves alone what is carried out', { state: 'acting' }, {}, null],
+    ['leaves alone what is watched', { state: 'verifying' }, {}, null],
+    ['proposes again what expired', { state: 'expired' }, {}, 'proposed'],
+    ['proposes again what failed', { state: 'failed' }, {}, 'proposed'],
+    ['proposes again after "wait"', { state: 'declined', declined: { ...no, reason: 'wait' } }, {}, 'proposed'],
+    ['never after "fix forward"', { state: 'declined', declined: { ...no, reason: 'fix-forward' } }, {}, null],
+  ];
+  test.each(rows)('%s', (_case, changes, report, state) => {
+    expect(propose(record(changes), { ...newer, ...report }, AT, false)?.after.state ?? null).toBe(state);
+  });
+});
 
 describe('a press of Approve', () => {
   const rows: [string, Partial<Rollback> | null, Partial<Approval>, number, string][] = [
