@@ -34,11 +34,14 @@ export type Rig = {
   close: () => Promise<void>;
 };
 
+/** `prepare`: what is in Redis before the bot comes. */
 export async function openRig(
   config: (sockets: string) => string = shortConfig,
   people: WorkspaceOptions = {},
+  prepare: (redis: TestRedis) => Promise<void> = async () => {},
 ): Promise<Rig> {
   const [stage, redis, workspace] = await Promise.all([openStage(config), startRedis(), startWorkspace(people)]);
+  await prepare(redis);
   const startBot = (): Role =>
     stage.role(['bot'], {
       REDIS_URL: `unix://${redis.path}`,

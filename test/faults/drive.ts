@@ -7,6 +7,8 @@ import { type FaultWorld, TOKEN } from './world.ts';
 /** Alertmanager and people give up much later. */
 const PATIENCE_MS = 120_000;
 const AGAIN_MS = 300;
+/** A bot that dies after it took a mention answers nobody: the person looks into the channel and asks again. */
+const ANSWER_MS = 20_000;
 
 /** Kills this far apart are never taken for one that two senders tell of. */
 const BETWEEN_KILLS_MS = 300_000;
@@ -79,26 +81,35 @@ async function post(url: string | null, body: string): Promise<number | null> {
   }
 }
 
-/** A command that fails is typed again; a mention is not: Slack itself repeats an event until it is acknowledged. */
+/** Whoever is told that nothing was started, or is told nothing, asks again. */
 async function askUntilAnswered(
   run: RunPlan,
   ask: RunPlan['asks'][number],
   { world: { workspace }, driven }: Pick<Sender, 'world' | 'driven'>,
 ): Promise<string> {
-  const where = { user: 'U0ALICE', channel: run.channel, text: run.service };
   const deadline = Date.now() + PATIENCE_MS;
-  if (ask.by === 'mention') {
-    await workspace.mention(where);
-    if (ask.isRepeated) await workspace.redeliver().catch(() => {});
-    return '';
-  }
   while (Date.now() < deadline) {
-    const { response } = await workspace.command(where);
+    const asked = ask.by === 'mention' ? mention(run, workspace) : type(run, workspace);
     if (ask.isRepeated) await workspace.redeliver().catch(() => {});
-    const text = response?.text ?? '';
+    const text = await asked;
     if (/M-\d+/.test(text)) return text;
     await wait(AGAIN_MS);
   }
-  driven.refused.push(`no command was answered within ${PATIENCE_MS / 1000} s`);
+  driven.refused.push(`no ${ask.by} was answered within ${PATIENCE_MS / 1000} s`);
   return '';
+}
+
+const ASKER = 'U0ALICE';
+
+async function type({ channel, service }: RunPlan, workspace: FaultWorld['workspace']): Promise<string> {
+  return (await workspace.command({ user: ASKER, channel, text: service })).response?.text ?? '';
+}
+
+/** Slack itself repeats an event until it is acknowledged; the answer is for the asker only. */
+async function mention({ channel, service }: RunPlan, workspace: FaultWorld['workspace']): Promise<string> {
+  const told = () => workspace.ephemerals(ASKER).filter((one) => one.channel === channel);
+  const before = told().length;
+  await workspace.mention({ user: ASKER, channel, text: service });
+  for (const end = Date.now() + ANSWER_MS; told().length === before && Date.now() < end; ) await wait(AGAIN_MS);
+  return told().at(-1)?.text ?? '';
 }

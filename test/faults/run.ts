@@ -1,5 +1,6 @@
-/** `npm run test:faults -- [--runs 60] [--seed 1] [--from 0] [--at-once 30] [--world-faults 10]`. Exit 1 when something was not survived. */
+/** `npm run test:faults -- [--runs 60] [--seed 1] [--from 0] [--at-once 30] [--world-faults 10] [--old COMMIT]`. Exit 1 when something was not survived. */
 import { parseArgs } from 'node:util';
+import { buildOldTree } from '../support/old-tree.ts';
 import { survive } from './survive.ts';
 
 const { values } = parseArgs({
@@ -7,12 +8,15 @@ const { values } = parseArgs({
     runs: { type: 'string', default: '60' },
     from: { type: 'string', default: '0' },
     seed: { type: 'string', default: '1' },
+    old: { type: 'string' },
     'at-once': { type: 'string', default: '30' },
     'world-faults': { type: 'string', default: '10' },
   },
 });
 const began = Date.now();
+const old = values.old === undefined ? null : await buildOldTree(values.old);
 const survived = await survive({
+  oldCli: old?.cli ?? null,
   seed: Number(values.seed),
   from: Number(values.from),
   runs: Number(values.runs),
@@ -20,7 +24,7 @@ const survived = await survive({
   worldFaults: Number(values['world-faults']),
   spanMs: 12_000,
   tell: (line) => console.log(line),
-});
+}).finally(async () => await old?.close());
 const { runs, alerts, repeated, faults, problems, slowestSeconds } = survived;
 const struck = [...faults].toSorted((a, b) => b[1] - a[1]).map(([kind, times]) => `  ${times} × ${kind}`);
 console.log(

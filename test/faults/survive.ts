@@ -32,6 +32,8 @@ export type FaultOptions = {
   worldFaults: number;
   /** In how long everything of a wave happens. */
   spanMs: number;
+  /** The second bot is of this older build: only what that one is known to survive. */
+  oldCli?: string | null;
   tell?: (line: string) => void;
 };
 
@@ -46,16 +48,24 @@ export async function survive({
   atOnce,
   worldFaults,
   spanMs,
+  oldCli = null,
   tell = () => {},
 }: FaultOptions): Promise<Survived> {
-  const world = await openWorld(from + runs);
+  const world = await openWorld(from + runs, oldCli);
   const faults = new Map<string, number>();
   const all: { run: RunPlan; driven: Driven }[] = [];
   const problems: string[] = [];
   let slowestSeconds = 0;
   try {
     for (let first = from; first < from + runs; first += atOnce) {
-      const wave = planWave({ seed, first, runs: Math.min(atOnce, from + runs - first), worldFaults, spanMs });
+      const wave = planWave({
+        seed,
+        first,
+        runs: Math.min(atOnce, from + runs - first),
+        worldFaults,
+        spanMs,
+        isOldToo: oldCli !== null,
+      });
       const struck = strikeAll(wave.worldFaults, world, faults);
       const driven = await Promise.all(wave.runs.map(async (run) => ({ run, driven: await driveRun(run, world) })));
       await struck;

@@ -36,16 +36,16 @@ function config(sockets: string, services: number): string {
   return `slack: { channel: C0ONCALL }\nsampling: { every: 1s, keep: 1h }\nsnapshot: { window: 1s }\nservices:\n${lines.join('\n')}\n`;
 }
 
-/** Everything is up when it resolves. */
-export async function openWorld(services: number): Promise<FaultWorld> {
+/** Everything is up when it resolves. `oldCli`: the second bot is of that older build. */
+export async function openWorld(services: number, oldCli: string | null): Promise<FaultWorld> {
   const channels = Array.from({ length: services }, (_, i) => ({ id: channelOf(i), name: `run-${i}` }));
   const [stage, redis, workspace] = await Promise.all([
     openStage((sockets) => config(sockets, services)),
     startRedis(),
-    startWorkspace({ channels, eventRetryDelaysMs: Array.from({ length: 40 }, () => 3000) }),
+    startWorkspace({ channels, eventRetryDelaysMs: [0, 1000, 5000, 10_000] }),
   ]);
   const proxy = await startProxy(join(redis.dir, 'p'), redis.path);
-  const roles = startRoles(stage, workspace, proxy);
+  const roles = startRoles(stage, workspace, proxy, oldCli);
   const close = async (): Promise<void> => {
     await stage.close();
     await proxy.close();
@@ -81,22 +81,24 @@ type Roles = {
   restartCollector: () => Promise<void>;
 };
 
-function startRoles(stage: Stage, workspace: Workspace, proxy: Proxy): Roles {
+function startRoles(stage: Stage, workspace: Workspace, proxy: Proxy, oldCli: string | null): Roles {
   const redisUrl = { REDIS_URL: `unix://${proxy.path}` };
-  const startBot = (): Role =>
-    stage.role(['bot'], {
+  const startBot = (bot: number): Role => {
+    const env = {
       ...redisUrl,
       SLACK_BOT_TOKEN: workspace.botToken,
       SLACK_APP_TOKEN: workspace.appToken,
       SLACK_API_URL: workspace.apiUrl,
       MEMTRIAGE_WEBHOOK_TOKEN: TOKEN,
-    });
+    };
+    return bot > 0 && oldCli !== null ? stage.role(['bot'], env, oldCli) : stage.role(['bot'], env);
+  };
   const startCollector = (): Role => stage.role(['collector'], redisUrl);
   const ended: string[] = [];
   const bots: Role[] = [];
   /** As a supervisor does: what ends by itself is started again. */
   const supervise = (bot: number): void => {
-    const role = startBot();
+    const role = startBot(bot);
     bots[bot] = role;
     role.child.once('exit', (code) => {
       if (code === null || bots[bot] !== role) return;

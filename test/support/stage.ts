@@ -21,8 +21,8 @@ export type Role = {
 export type Stage = {
   dir: string;
   sockets: string;
-  /** Starts `memtriage <args>` with this stage's configuration. */
-  role: (args: readonly string[], env?: Readonly<Record<string, string>>) => Role;
+  /** Starts `memtriage <args>` with this stage's configuration; `cli`: of another build. */
+  role: (args: readonly string[], env?: Readonly<Record<string, string>>, cli?: string) => Role;
   /** Runs `memtriage <args>` to its end. */
   run: (
     args: readonly string[],
@@ -96,8 +96,8 @@ export async function openStage(config: (sockets: string) => string = shortConfi
   return {
     dir,
     sockets,
-    role(args, env = {}) {
-      const child = start(process.execPath, [CLI, ...args], env);
+    role(args, env = {}, cli = CLI) {
+      const child = start(process.execPath, [cli, ...args], env);
       let log = '';
       // Kept beside the configuration, for whoever looks into a failed test.
       const file = createWriteStream(join(dir, `${args[0]}-${child.pid}.log`));
