@@ -24,7 +24,8 @@ const survived = await survive({
   worldFaults: Number(values['world-faults']),
   spanMs: 12_000,
   tell: (line) => console.log(line),
-}).finally(async () => await old?.close());
+});
+await old?.close();
 const { runs, alerts, repeated, faults, problems, slowestSeconds } = survived;
 const struck = [...faults].toSorted((a, b) => b[1] - a[1]).map(([kind, times]) => `  ${times} × ${kind}`);
 console.log(
