@@ -27,6 +27,11 @@ const DEADLINE_MS = 20_000;
 export interface LastGasp {
   /** Looks into the fullest that passed a threshold, behind the caller's back; at most one look at a time. */
   consider(live: readonly Instance[]): void;
+  /**
+   * Does a look that somebody asked for, after one of ours that is under way; none of ours begins meanwhile: of two looks
+   * into one process at a time, neither sees what grew.
+   */
+  standBack<T>(look: () => Promise<T>): Promise<T>;
   settled(): Promise<void>;
 }
 
@@ -35,6 +40,7 @@ export function createLastGasp(parts: LastGaspParts): LastGasp {
   const near = createNearLimit();
   const lookedMs = new Map<string, number>();
   let running: Promise<void> | null = null;
+  let asked = 0;
 
   function isRested(service: string): boolean {
     return parts.now() - (lookedMs.get(service) ?? Number.NEGATIVE_INFINITY) >= SAME_SERVICE_EVERY_MS;
@@ -43,7 +49,7 @@ export function createLastGasp(parts: LastGaspParts): LastGasp {
   return {
     consider(live) {
       // Not asked while a look runs or rests: what passed meanwhile is seen at a later sample.
-      if (running !== null || parts.signal.aborted) return;
+      if (running !== null || asked > 0 || parts.signal.aborted) return;
       const wanted = live.filter(({ service }) => parts.isWanted(service) && isRested(service));
       const fullest = near.next(toUsages(wanted, parts.limitOf));
       if (fullest === null) return;
@@ -57,6 +63,15 @@ export function createLastGasp(parts: LastGaspParts): LastGasp {
         .finally(() => {
           running = null;
         });
+    },
+    async standBack(look) {
+      asked += 1;
+      try {
+        await running;
+        return await look();
+      } finally {
+        asked -= 1;
+      }
     },
     settled: async () => void (await running),
   };

@@ -14,6 +14,7 @@ import { chooseSibling, chooseTarget, type Target } from '../collector/choose-ta
 import { hasEnded, nameCollector } from '../collector/collector-identity.ts';
 import { createIdentifier, type Ping } from '../collector/identify.ts';
 import type { SampledService } from '../collector/instance-table.ts';
+import type { LastGasp } from '../collector/last-gasp.ts';
 import { createObserver, type Observer } from '../collector/observer.ts';
 import { type AnnounceChildKill, type AnnounceKills, createRecorder } from '../collector/recorder.ts';
 import { createSampling, type Sampling } from '../collector/sampling.ts';
@@ -85,8 +86,8 @@ export async function runCollector(options: CollectorOptions): Promise<void> {
   const { redis, site, services, logger, signal, everySeconds, host = hostname() } = options;
   const who = nameCollector(host);
   const { sampling, observer, tellOnce } = openSampling(options, { who, host });
-  const worker = openSnapshotWorker(options, { sampling, observer, tellOnce });
   const lastGasp = openLastGasp(options);
+  const worker = openSnapshotWorker(options, { sampling, observer, tellOnce }, lastGasp);
   const tick = () => {
     sampling.tick();
     // One that stands by leaves it to the one that samples.
@@ -150,7 +151,7 @@ function openSampling(options: CollectorOptions, { who, host }: Identity): Opene
   return { sampling, observer, tellOnce };
 }
 
-function openSnapshotWorker(options: CollectorOptions, { sampling, observer, tellOnce }: Opened) {
+function openSnapshotWorker(options: CollectorOptions, { sampling, observer, tellOnce }: Opened, lastGasp: LastGasp) {
   const services = new Map(options.services.map((service) => [service.name, service]));
   return startSnapshotWorker<Target>({
     connection: options.queueConnection,
@@ -168,13 +169,10 @@ function openSnapshotWorker(options: CollectorOptions, { sampling, observer, tel
       const found = services.get(service);
       const { windowSeconds = DEFAULT_WINDOW_SECONDS, attach = false, fork = false, sockets = null } = found ?? {};
       const sibling = chooseSibling(observer.tables, service, target);
-      return options.probe.lookTwice(target, {
-        windowSeconds,
-        attachIn: attach ? sockets : null,
-        fork,
-        sibling,
-        signal,
-      });
+      const attachIn = attach ? sockets : null;
+      return lastGasp.standBack(() =>
+        options.probe.lookTwice(target, { windowSeconds, attachIn, fork, sibling, signal }),
+      );
     },
     onError: (error) =>
       tellOnce('snapshot queue', failed('upstream', messageOf(error), 'Check REDIS_URL and that Redis runs')),
