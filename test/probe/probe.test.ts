@@ -74,7 +74,8 @@ describe.each(SUPPORTED)('the probe in CPython %s', (minor) => {
       const [, forks, slowest] = /forks (\d+) slowest ([\d.]+)/.exec(target.stdout()) ?? [];
       expect(answered).toEqual(answered.map(() => true));
       expect(Number(forks)).toBeGreaterThan(5);
-      expect(Number(slowest)).toBeLessThan(100);
+      // Milliseconds: a fork waits for the probe's thread for 250 at most, and on a busy machine for its own turn.
+      expect(Number(slowest)).toBeLessThan(600);
     },
   );
 
