@@ -39,6 +39,8 @@ export type RootPart = {
   /** Below the report: who holds it, who acts next. */
   lines: readonly string[];
   buttons: readonly RootButton[];
+  /** What the report advises was done or tried since: it is shown as what it is, the report from before. */
+  overtakesReport?: boolean;
 };
 
 export const NO_PART: RootPart = { head: null, lines: [], buttons: [] };
@@ -53,9 +55,12 @@ const LABELS: Readonly<Record<ActionId, { label: string; style?: 'primary' | 'da
   set_baseline: { label: 'Set as new baseline' },
 };
 
+const OVERTAKEN = 'Below is the report from before the rollback:';
+
 /** The root with what the keepers of state say of it: heads before everything, lines and buttons before the small print. */
 export function withState(incident: Incident, parts: readonly RootPart[], root: SlackMessage): SlackMessage {
-  const heads = parts.flatMap(({ head }) => head ?? []);
+  const isOvertaken = parts.some(({ overtakesReport }) => overtakesReport === true);
+  const heads = [...parts.flatMap(({ head }) => head ?? []), ...(isOvertaken ? [OVERTAKEN] : [])];
   const lines = parts.flatMap((part) => part.lines);
   const buttons = parts.flatMap((part) => part.buttons);
   if (heads.length + lines.length + buttons.length === 0) return root;

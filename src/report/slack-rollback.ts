@@ -1,5 +1,5 @@
 /** A rollback in words: what the root says of its state, who acts next, and which buttons that leaves. */
-import type { Guard, Rollback } from '../incident/rollback.ts';
+import type { Guard, Rollback, RollbackState } from '../incident/rollback.ts';
 import { escapeMrkdwn, localTime, mention } from './slack-blocks.ts';
 import type { RootPart } from './slack-buttons.ts';
 import { serviceName } from './slack-root.ts';
@@ -13,9 +13,13 @@ export const DECLINE_WORDS = {
   wait: 'wait',
 } as const;
 
+/** From here on, the advice of the report has been followed, or was tried. */
+const ACTED: ReadonlySet<RollbackState> = new Set(['acting', 'verifying', 'recovered', 'not-recovered', 'failed']);
+
 /** What the root shows of the rollback in its state. */
 export function rollbackPart(rollback: Rollback): RootPart {
-  const shown = { head: headOf(rollback), lines: linesOf(rollback) };
+  const overtakesReport = ACTED.has(rollback.state);
+  const shown = { head: headOf(rollback), lines: linesOf(rollback), overtakesReport };
   if (rollback.state !== 'proposed') return { ...shown, buttons: [] };
   const { version, from, to } = rollback;
   const text = `${rollback.service}: ${from} → ${to}. What you approve is carried out at once.`;

@@ -105,7 +105,7 @@ it('a leaking deploy is paged, escalated, approved by the right two, rolled back
   const ended = await book.find('M-1');
   expect(ended?.approvals.map(({ userId }) => userId)).toEqual(['U0BOB', 'U0CAROL']);
   expect(ended?.proof?.after.rssBytes).toBeLessThan(ended?.before.rssBytes ?? 0);
-  await vi.waitFor(() => expect(rig.root()).toMatch(/RECOVERED/), WAIT);
+  await vi.waitFor(() => expect(rig.root()).toMatch(/^🟢 .*RECOVERED[^]*report from before the rollback/), WAIT);
 
   const headers = { authorization: `Bearer ${TOKEN}` };
   const postmortem = await (await fetch(await rig.url('/incidents/M-1.md'), { headers })).text();
