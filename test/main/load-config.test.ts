@@ -53,7 +53,7 @@ test('all problems come in one error, each with its place', async () => {
     exitCode: 78,
     message: [
       'the configuration has 2 problems:',
-      `${configFile}:1:1 slak: found the unknown key "slak", expected slack (one of slack, prometheus, sampling, policy, runbooks, snapshot, services, teams)`,
+      `${configFile}:1:1 slak: found the unknown key "slak", expected slack (one of slack, prometheus, http, sampling, policy, kubernetes, runbooks, snapshot, services, teams)`,
       `${configFile}:3:28 services.checkout.limit: found "2GB", expected a size such as 512MiB or 2GiB`,
     ].join('\n'),
   });
