@@ -90,7 +90,7 @@ async function startBot(world: World): Promise<Bot> {
   const observing = createObserving(world, incidents);
   const web = observing.measureSlack(createSlackWeb({ ...slack, logger }));
   const audit = createAuditBook(connection, prefix);
-  const rollbacks = createRollbackBook(connection, prefix);
+  const rollbacks = observing.measureRollbacks(createRollbackBook(connection, prefix));
   const pagers = createPagerBook(connection, prefix);
   const silences = createSilenceBook(connection, prefix);
   const lastLooks = createLastLooks(connection, prefix);

@@ -15,12 +15,14 @@ import type { Readings, SiteReading } from '../adapters/metrics/readings.ts';
 import { readCollectorStats } from '../adapters/redis/collector-stats.ts';
 import { isSiteAlive } from '../adapters/redis/heartbeat.ts';
 import type { RedisIncidentBook } from '../adapters/redis/incident-book.ts';
+import type { RollbackBook } from '../adapters/redis/rollback-book.ts';
 import { OUTBOX_QUEUE } from '../adapters/slack/outbox.ts';
 import { readBacklog } from '../adapters/slack/outbox-backlog.ts';
 import type { SlackAnswer, SlackWeb } from '../adapters/slack/slack-web.ts';
 import { CommandError, EXIT_BUG } from '../errors.ts';
 import type { IncidentBook } from '../triage/ports.ts';
 import { formatDuration } from '../units.ts';
+import { measureRollbacks } from './measured-rollbacks.ts';
 import type { World } from './world.ts';
 
 export type Observing = {
@@ -31,6 +33,8 @@ export type Observing = {
   slackState: () => string;
   /** Measures the steps that are saved. */
   measureSteps: (incidents: IncidentBook) => IncidentBook;
+  /** Counts what becomes of rollbacks by the changes that this bot writes. */
+  measureRollbacks: (book: RollbackBook) => RollbackBook;
   /** Counts the triages under way. */
   measureRuns: (run: (incidentId: string) => Promise<void>) => (incidentId: string) => Promise<void>;
   /** To be called when the root of an incident is at Slack. */
@@ -94,6 +98,7 @@ export function createObserving(world: World, incidents: RedisIncidentBook): Obs
         metrics.countReport(report.verdict);
       },
     }),
+    measureRollbacks: (book) => measureRollbacks(book, metrics.noteRollback),
     measureRuns: (run) => async (incidentId) => {
       underWay += 1;
       await run(incidentId).finally(() => {

@@ -109,7 +109,7 @@ it('a leaking release is rolled back by its supervisor, once, with two approvals
   await press('U0BOB');
   await vi.waitFor(async () => expect((await book.find('M-1'))?.state).not.toBe('proposed'), WAIT);
   await firstBot.kill();
-  startBot();
+  const secondBot = startBot();
   // Killed while the program runs or right after it: what runs by then tells how far it came.
   await vi.waitFor(async () => expect(await service.runs()).toBe('v2 -> v1\n'), WAIT);
   await firstCollector.kill();
@@ -132,6 +132,10 @@ it('a leaking release is rolled back by its supervisor, once, with two approvals
     async () => expect((await createIncidentBook(client, PREFIX, Date.now).find('M-1'))?.state).toBe('closed'),
     WAIT,
   );
+  const port = /"port":(\d+)/.exec(secondBot.log())?.[1];
+  const metrics = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+  expect(metrics).toContain('memtriage_rollbacks_total{state="recovered"} 1\n');
+  expect(metrics).toContain('memtriage_time_to_mitigation_seconds_count{state="recovered"} 1\n');
   const trail = (await createAuditBook(client, PREFIX).list('M-1')).map(({ what }) => what);
   expect(trail.slice(-5)).toEqual(['approved', 'approved', 'ordered', 'acted', 'recovered']);
   await vi.waitFor(() => {

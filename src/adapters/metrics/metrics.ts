@@ -1,6 +1,7 @@
 /** What the bot tells Prometheus. Every label has a bounded set of values: steps, states, queues, sites of the configuration. */
 import { Counter, collectDefaultMetrics, Histogram, Registry } from 'prom-client';
 import { type Readings, readingGauges } from './readings.ts';
+import { type NoteRollback, rollbackMetrics } from './rollback-metrics.ts';
 
 export type Metrics = {
   /** One attempt at Slack's Web API. `outcome`: `ok`, `rate-limited`, `refused`, `unanswered`. */
@@ -12,6 +13,7 @@ export type Metrics = {
   /** How late a look of the watch began. */
   observeWatchLag(seconds: number): void;
   countAlert(source: string, status: string): void;
+  noteRollback: NoteRollback;
   /** The exposition format, with what `read` finds by now. */
   render(read: () => Promise<Readings>): Promise<{ type: string; body: string }>;
 };
@@ -64,6 +66,7 @@ export function createMetrics(): Metrics {
     labelNames: ['source', 'status'],
     registers,
   });
+  const noteRollback = rollbackMetrics(registers);
   const showReadings = readingGauges(registers);
   return {
     countSlackCall: (method, outcome) => slackCalls.inc({ method, outcome }),
@@ -72,6 +75,7 @@ export function createMetrics(): Metrics {
     observeAlertToRoot: (seconds) => roots.observe(seconds),
     observeWatchLag: (seconds) => watchLag.observe(seconds),
     countAlert: (source, status) => alerts.inc({ source, status }),
+    noteRollback,
     async render(read) {
       showReadings(await read());
       return { type: registry.contentType, body: await registry.metrics() };
