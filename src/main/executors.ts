@@ -2,6 +2,7 @@
 import { openKubernetes } from '../adapters/kubernetes-api.ts';
 import { createArgoRolloutsExecutor } from '../adapters/rollback/argo-rollouts.ts';
 import { createCommandExecutor } from '../adapters/rollback/command.ts';
+import { createHelmExecutor } from '../adapters/rollback/helm.ts';
 import { createDeploymentExecutor } from '../adapters/rollback/kubernetes-deployment.ts';
 import { createRevisionExecutor } from '../adapters/rollback/kubernetes-revisions.ts';
 import { createWebhookExecutor } from '../adapters/rollback/webhook.ts';
@@ -36,9 +37,9 @@ export async function chooseExecutor(
     case 'argoRollouts':
       return ok(createArgoRolloutsExecutor({ namespace: via.namespace, name: via.rollout }, open));
     case 'helm': {
-      const argv = `[helm, rollback, ${via.release}, --namespace, ${via.namespace}, --wait]`;
-      const cure = `Use rollback.via \`command: ${argv}\` until then`;
-      return failed('operator', 'this version does not roll back via helm by itself', cure);
+      const { namespace, release } = via;
+      const context = kubernetesContext;
+      return ok(createHelmExecutor({ namespace, release, context, environment: rollbackEnvironment() }));
     }
     case undefined:
       return failed('operator', `${name} has no rollback.via`, `Say in the configuration how ${name} is rolled back`);
