@@ -19,11 +19,6 @@ import { createPeopleByEmail } from '../adapters/slack/people-by-email.ts';
 import { startSlackApp } from '../adapters/slack/slack-app.ts';
 import { createSlackWeb } from '../adapters/slack/slack-web.ts';
 import { CommandError, EXIT_USAGE, messageOf } from '../errors.ts';
-import type { Incident } from '../incident/incident.ts';
-import { type LastLook, lookBefore } from '../incident/last-look.ts';
-import { lastLookPart } from '../report/slack-last-look.ts';
-import { pagerPart } from '../report/slack-pager.ts';
-import { silencePart } from '../report/slack-silence.ts';
 import type { Ports } from '../triage/ports.ts';
 import { createTurns } from '../triage/turns.ts';
 import { createActionDesk } from './action-desk.ts';
@@ -31,16 +26,17 @@ import { startAlerting } from './alerting.ts';
 import { createDesk } from './desk.ts';
 import { createEarlierCase } from './earlier-case.ts';
 import { loadRunbooks } from './load-runbooks.ts';
-import { lookActions, lookPart } from './look-actions.ts';
+import { lookActions } from './look-actions.ts';
 import { openMitigating } from './mitigating.ts';
 import { createObserving } from './observing.ts';
 import { createOffHours } from './off-hours.ts';
 import { consider } from './page-desk.ts';
 import { pagerActions } from './pager-actions.ts';
 import { findPostmortem } from './postmortem.ts';
-import { type RootParts, refreshThread, shareRuns, withNewestAlerts } from './refresh-thread.ts';
+import { refreshThread, shareRuns, withNewestAlerts } from './refresh-thread.ts';
 import { findReport, reportLinks } from './reports.ts';
-import { rollbackParts, startRollbacks, withProposals } from './rollbacks.ts';
+import { startRollbacks, withProposals } from './rollbacks.ts';
+import { createLastLookOf, createRootParts } from './root-parts.ts';
 import { createRotas } from './rotas.ts';
 import { runStoredTriage } from './run-triage.ts';
 import { aborted, signalOfStop } from './shutdown.ts';
@@ -93,16 +89,14 @@ async function startBot(world: World): Promise<Bot> {
   const rollbacks = observing.measureRollbacks(createRollbackBook(connection, prefix));
   const pagers = createPagerBook(connection, prefix);
   const silences = createSilenceBook(connection, prefix);
-  const lastLooks = createLastLooks(connection, prefix);
-  const lastLookOf = async ({ service, alerts }: Incident): Promise<LastLook | null> =>
-    alerts?.kills == null ? null : lookBefore(await lastLooks.list(service), alerts.kills.lastAt);
-  const rootParts: RootParts = async (incident) => {
-    const [pager, silence] = await Promise.all([pagers.find(incident.id), silences.find(incident.service)]);
-    const shown = await rollbackParts(incident.id, rollbacks);
-    const before = lastLookPart(await lastLookOf(incident));
-    const states = [...shown, ...(pager === null ? [] : [pagerPart(pager)]), silencePart(silence), lookPart(incident)];
-    return [before, ...states, await earlierCase(incident)];
-  };
+  const lastLookOf = createLastLookOf(createLastLooks(connection, prefix));
+  const rootParts = createRootParts({
+    pagers,
+    silences,
+    rollbacks,
+    lastLookOf,
+    earlierCase: (incident) => earlierCase(incident),
+  });
   const links = reportLinks(world);
   const linkTo = (id: string): string | null => links?.linkTo(id) ?? null;
   const outbox = createOutbox({ redis: connection, connection, prefix, web, logger, rootParts, linkTo });

@@ -1,28 +1,25 @@
 /** What is known of the bot itself: its metrics, and the proof that its work gets done. */
 import { randomUUID } from 'node:crypto';
-import { performance } from 'node:perf_hooks';
 import { ALERT_QUEUE } from '../adapters/bullmq/alert-queue.ts';
 import { MITIGATION_QUEUE } from '../adapters/bullmq/mitigation-queue.ts';
 import { type Pulse, startPulse } from '../adapters/bullmq/pulse.ts';
-import { createQueueDepths, type QueueDepths } from '../adapters/bullmq/queue-depths.ts';
+import { createQueueDepths } from '../adapters/bullmq/queue-depths.ts';
 import { rollbackQueueName } from '../adapters/bullmq/rollback-queue.ts';
 import { snapshotQueueName } from '../adapters/bullmq/snapshot-queue.ts';
 import { TRIAGE_CONCURRENCY, TRIAGE_QUEUE } from '../adapters/bullmq/triage-queue.ts';
 import { WATCH_QUEUE } from '../adapters/bullmq/watch-queue.ts';
 import type { Route } from '../adapters/http/bot-server.ts';
 import { createMetrics, type Metrics } from '../adapters/metrics/metrics.ts';
-import type { Readings, SiteReading } from '../adapters/metrics/readings.ts';
-import { readCollectorStats } from '../adapters/redis/collector-stats.ts';
-import { isSiteAlive } from '../adapters/redis/heartbeat.ts';
+import type { Readings } from '../adapters/metrics/readings.ts';
 import type { RedisIncidentBook } from '../adapters/redis/incident-book.ts';
 import type { RollbackBook } from '../adapters/redis/rollback-book.ts';
 import { OUTBOX_QUEUE } from '../adapters/slack/outbox.ts';
-import { readBacklog } from '../adapters/slack/outbox-backlog.ts';
-import type { SlackAnswer, SlackWeb } from '../adapters/slack/slack-web.ts';
+import type { SlackWeb } from '../adapters/slack/slack-web.ts';
 import { CommandError, EXIT_BUG } from '../errors.ts';
 import type { IncidentBook } from '../triage/ports.ts';
-import { formatDuration } from '../units.ts';
 import { measureRollbacks } from './measured-rollbacks.ts';
+import { readState } from './read-state.ts';
+import { createSlackState } from './slack-state.ts';
 import type { World } from './world.ts';
 
 export type Observing = {
@@ -48,9 +45,6 @@ export type Observing = {
   stuck: Promise<never>;
 };
 
-/** Of the newest incidents. */
-const STATES_COUNTED = 1000;
-
 export function createObserving(world: World, incidents: RedisIncidentBook): Observing {
   const { config, redis, closers, logger } = world;
   const metrics = createMetrics();
@@ -73,7 +67,7 @@ export function createObserving(world: World, incidents: RedisIncidentBook): Obs
     onStuck = reject;
   });
   stuck.catch(() => {});
-  const readings = () => readAll(world, { incidents, depths, sites, pulse });
+  const readings = () => readState(world, { incidents, depths, sites, pulse });
   return {
     metrics,
     readings,
@@ -136,78 +130,5 @@ export function createObserving(world: World, incidents: RedisIncidentBook): Obs
       });
       return started;
     },
-  };
-}
-
-/** What was heard of Slack last. */
-function createSlackState() {
-  let okAtMs: number | null = null;
-  let trouble: string | null = null;
-  return {
-    note(method: string, answer: SlackAnswer): void {
-      if (answer.kind === 'ok') okAtMs = Date.now();
-      trouble = answer.kind === 'ok' ? null : `${method} ${troubleWords(answer)}`;
-    },
-    describe(): string {
-      const last =
-        okAtMs === null ? 'has not answered yet' : `answered ${formatDuration((Date.now() - okAtMs) / 1000)} ago`;
-      return trouble === null ? last : `${last}, since then: ${trouble}`;
-    },
-  };
-}
-
-function troubleWords(answer: Exclude<SlackAnswer, { kind: 'ok' }>): string {
-  switch (answer.kind) {
-    case 'rate-limited':
-      return `must wait ${answer.retryAfterSeconds} s`;
-    case 'refused':
-      return `was refused (${answer.error})`;
-    case 'unanswered':
-      return `had no answer (${answer.why})`;
-  }
-}
-
-type Sources = { incidents: RedisIncidentBook; depths: QueueDepths; sites: readonly string[]; pulse: Pulse | null };
-
-async function readAll(world: World, { incidents, depths, sites, pulse }: Sources): Promise<Readings> {
-  const { redis, logger } = world;
-  const pulseAgeSeconds = pulse?.ageSeconds() ?? null;
-  try {
-    const redisPingSeconds = await ping(world);
-    const [queues, backlog, states, ...sitesRead] = await Promise.all([
-      depths.read(),
-      readBacklog(redis.command(), redis.prefix),
-      incidents.countStates(STATES_COUNTED),
-      ...sites.map((site) => readSite(site, world)),
-    ]);
-    const oldestSeconds = backlog.oldestMs === null ? null : Math.max(0, (Date.now() - backlog.oldestMs) / 1000);
-    const outbox = { threads: backlog.threads, oldestSeconds };
-    return { redisPingSeconds, queues, outbox, sites: sitesRead, incidents: states, pulseAgeSeconds };
-  } catch (err) {
-    logger.debug({ err }, 'Redis did not answer what the metrics ask');
-    return { redisPingSeconds: null, queues: [], outbox: null, sites: [], incidents: {}, pulseAgeSeconds };
-  }
-}
-
-async function ping({ redis }: World): Promise<number> {
-  const begunAt = performance.now();
-  await redis.command().ping();
-  return (performance.now() - begunAt) / 1000;
-}
-
-async function readSite(site: string, { redis }: World): Promise<SiteReading> {
-  const [isAlive, told] = await Promise.all([
-    isSiteAlive(redis.command(), redis.prefix, site),
-    readCollectorStats(redis.command(), redis.prefix, site),
-  ]);
-  const lags = told.flatMap(({ lagSeconds, ageSeconds }) => (lagSeconds === null ? [] : [lagSeconds + ageSeconds]));
-  return {
-    site,
-    isAlive,
-    collectors: told.length,
-    lagSeconds: lags.length === 0 ? null : Math.max(...lags),
-    processes: told.reduce((sum, { processes }) => sum + processes, 0),
-    droppedSamples: told.reduce((sum, { droppedSamples }) => sum + droppedSamples, 0),
-    residentBytes: told.length === 0 ? null : Math.max(...told.map(({ residentBytes }) => residentBytes)),
   };
 }

@@ -12,7 +12,7 @@ import {
   decline,
   isMigrationOpen,
   judgeApproval,
-} from '../incident/rollback-moves.ts';
+} from '../incident/rollback-decisions.ts';
 import { mayDecide } from '../mitigation/who-decides.ts';
 import { answerPress, approvalModal, declineModal, renderDecision } from '../report/slack-rollback-answers.ts';
 import type { RollbackDesk, RollbackDeskParts } from './rollback-desk.ts';

@@ -1,6 +1,6 @@
 /** What must hold before a release is rolled back, each with the evidence that it was judged by. Pure. */
 import type { Guard } from '../incident/rollback.ts';
-import { MIGRATION } from '../incident/rollback-moves.ts';
+import { MIGRATION } from '../incident/rollback-decisions.ts';
 import { formatDuration } from '../units.ts';
 import type { GuardFacts } from './guard-facts.ts';
 

@@ -1,6 +1,6 @@
 /** What whoever pressed Approve or Decline is told, and what the thread keeps of it. */
 import type { Guard, Rollback } from '../incident/rollback.ts';
-import type { ApprovalVerdict } from '../incident/rollback-moves.ts';
+import type { ApprovalVerdict } from '../incident/rollback-decisions.ts';
 import { formatDuration } from '../units.ts';
 import { code, escapeMrkdwn, fitMessage, localTime, mention, type SlackMessage, section } from './slack-blocks.ts';
 import type { Modal, ModalField } from './slack-modal.ts';

@@ -1,15 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it, test } from 'vitest';
 import type { Guard, Rollback } from '../../src/incident/rollback.ts';
-import {
-  type Approval,
-  approve,
-  decline,
-  expire,
-  judgeApproval,
-  type Proposal,
-  propose,
-} from '../../src/incident/rollback-moves.ts';
+import { type Approval, approve, decline, judgeApproval } from '../../src/incident/rollback-decisions.ts';
+import { expire, type Proposal, propose } from '../../src/incident/rollback-moves.ts';
 import { openFreeze } from '../../src/mitigation/freeze.ts';
 import type { GuardFacts } from '../../src/mitigation/guard-facts.ts';
 import { toFacts } from '../../src/mitigation/guard-facts.ts';

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Rollback } from '../../src/incident/rollback.ts';
-import { approve, type Proposal, propose } from '../../src/incident/rollback-moves.ts';
+import { approve } from '../../src/incident/rollback-decisions.ts';
+import { type Proposal, propose } from '../../src/incident/rollback-moves.ts';
 import { mitigationPhrase } from '../../src/report/mitigation-text.ts';
 import { type PostmortemFacts, renderPostmortem } from '../../src/report/postmortem.ts';
 import { anIncident, aReport } from '../slack/reports.ts';

@@ -23,7 +23,7 @@ export type TeamSchedule = {
   close(): Promise<void>;
 };
 
-/** Repeated jobs live in Redis, once for all replicas: any of them may do any of them. */
+/** Its schedulers live in Redis, once for all replicas, in the zone of each team. */
 export function createTeamSchedule(connection: ConnectionOptions, prefix: string): TeamSchedule {
   const queue = new Queue(QUEUE, { connection, prefix });
   // Told once by the connection's own watch (connection.ts); each call rejects by itself.
