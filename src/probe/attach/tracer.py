@@ -3,6 +3,7 @@
 import ctypes
 import errno
 import os
+import resource
 import signal
 import time
 
@@ -139,3 +140,17 @@ def prepare():
     """While a process is in our hands nothing but SIGKILL ends us, and a wait for it has an end."""
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGPIPE})
     signal.signal(signal.SIGALRM, _too_late)
+    _go_first()
+
+
+# Longest it may compute without a pause while it goes before everybody else: the kernel ends it then, which lets go.
+_REALTIME_CPU_MICROSECONDS = 1_000_000
+
+
+def _go_first():
+    """A held process waits for our turn on a busy machine. As root ours comes at once; others may not, and wait."""
+    try:
+        resource.setrlimit(resource.RLIMIT_RTTIME, (_REALTIME_CPU_MICROSECONDS, _REALTIME_CPU_MICROSECONDS))
+        os.sched_setscheduler(0, os.SCHED_RR | os.SCHED_RESET_ON_FORK, os.sched_param(1))
+    except (OSError, ValueError):
+        pass
