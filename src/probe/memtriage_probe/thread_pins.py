@@ -19,8 +19,11 @@ from .refused import Refused
 from .shapes import type_name
 
 _WORD = ctypes.sizeof(ctypes.c_void_p)
-# Words of a thread's state that are searched; 3.8 to 3.13 have what we look for in the first 40.
-_WORDS = 72
+# Words of a thread's state that are searched: what we look for is among the first 31 up to 3.10, 38 up to 3.13. Not one
+# beyond the end of the state: what lies behind it may match by chance, and is something else behind another state.
+_WORDS = 34 if sys.version_info < (3, 11) else 40
+# Dict and context; from 3.13 on the two keys of thread-locals too.
+_PLACES = 2 if sys.version_info < (3, 13) else 4
 _LEARN_SECONDS = 2.0
 
 _api = ctypes.pythonapi
@@ -79,7 +82,7 @@ def _learned():
         done, found = allocate_lock(), []
         done.acquire()
         start_new_thread(_learn, (found, done))
-        if not done.acquire(True, _LEARN_SECONDS) or len(found) < 2:
+        if not done.acquire(True, _LEARN_SECONDS) or len(found) != _PLACES:
             raise Refused("unsupported", "where this interpreter keeps the data of its threads was not found")
         _places.extend(found)
     return _places
