@@ -1,3 +1,4 @@
+import { toLargeBlocks } from './large-blocks.ts';
 import type { Look, ProbeLayers } from './look.ts';
 import type { SnapshotLayer } from './snapshot.ts';
 
@@ -9,18 +10,19 @@ import type { SnapshotLayer } from './snapshot.ts';
  *     native         = malloc's blocks in use less those Python blocks + anonymous mappings beside both allocators
  *
  * What the allocators hold but never touched is not resident; that shortage is taken from their free memory first.
- * Python blocks above 512 bytes are estimated (`largePythonBytes`), at most malloc's use.
+ * Python blocks above 512 bytes are read by a forked child or estimated (large-blocks.ts), at most malloc's use.
  * Method and its measured error (within 3 % or 2.5 MB of the truth on nine programs): see docs/probe.md.
  */
 export function toLayers(look: Look, previous: Look | null): SnapshotLayer[] {
-  const isRead = [look, previous ?? look].every(({ inside }) => typeof inside?.child?.largeBytes === 'number');
-  const now = layerBytes(look, isRead);
-  const before = previous === null ? null : layerBytes(previous, isRead);
+  const large = toLargeBlocks(look, previous);
+  const now = layerBytes(look, large.now);
+  const before = previous === null ? null : layerBytes(previous, large.before);
   return LAYERS.flatMap((layer) => {
     const bytes = now?.[layer];
     if (bytes === undefined || bytes === null) return [];
     const earlier = before?.[layer] ?? null;
-    return [{ layer, bytes, deltaBytes: earlier === null ? null : bytes - earlier }];
+    const row = { layer, bytes, deltaBytes: earlier === null ? null : bytes - earlier };
+    return [large.doubtBytes > 0 && isSplitOfMalloc(layer) ? { ...row, doubtBytes: large.doubtBytes } : row];
   });
 }
 
@@ -39,19 +41,20 @@ export function unsplitAnonymous(
   return { bytes, deltaBytes: before === undefined ? null : bytes - before };
 }
 
+function isSplitOfMalloc(layer: SnapshotLayer['layer']): boolean {
+  return layer === 'python-objects' || layer === 'native';
+}
+
 const LAYERS = ['python-objects', 'allocator', 'native', 'file', 'stacks', 'shared'] as const;
 type LayerBytes = Record<SnapshotLayer['layer'], number | null>;
 
-/** `isRead`: a forked child read the large blocks of every look, so that their difference is none of two methods. */
-function layerBytes(look: Look, isRead: boolean): LayerBytes | null {
+function layerBytes(look: Look, largePython: number | null): LayerBytes | null {
   const mappings = look.outside.mappings;
   if (mappings === null) return null;
   const outside = { file: mappings.fileBytes, stacks: mappings.stackBytes, shared: mappings.sharedBytes };
-  const layers = look.inside?.layers;
+  const layers = look.inside?.layers ?? null;
   const split =
-    layers === null || layers === undefined
-      ? null
-      : splitAnonymous(mappings.anonymousBytes, largePythonBytes(look, layers, isRead), layers);
+    layers === null || largePython === null ? null : splitAnonymous(mappings.anonymousBytes, largePython, layers);
   return { ...outside, 'python-objects': null, allocator: null, native: null, ...split };
 }
 
@@ -75,21 +78,4 @@ function splitAnonymous(anonymousBytes: number, largePython: number, layers: Pro
 
 function anonymousFree(pymalloc: { freeBlockBytes: number; freePoolBytes: number }): number {
   return pymalloc.freeBlockBytes + pymalloc.freePoolBytes;
-}
-
-/** Where no young object tells: just above the 512 bytes from which a block is large. A careful guess. */
-const SMALLEST_LARGE_BYTES = 600;
-
-/**
- * The Python blocks above 512 bytes, as a forked child read them; else an estimate: the larger of what the named containers hold (mean large bytes of their
- * newest entries, times length) and the interpreter's own count times the mean size of the young ones.
- */
-function largePythonBytes(look: Look, { largeBlocks, youngLargeMeanBytes }: ProbeLayers, isRead: boolean): number {
-  const read = look.inside?.child?.largeBytes ?? null;
-  if (isRead && read !== null) return read;
-  const named = (look.inside?.census?.containers ?? []).reduce(
-    (sum, { length, largeBytesPerEntry }) => sum + length * (largeBytesPerEntry ?? 0),
-    0,
-  );
-  return Math.max(named, (largeBlocks ?? 0) * (youngLargeMeanBytes ?? SMALLEST_LARGE_BYTES));
 }

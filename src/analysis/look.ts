@@ -72,7 +72,7 @@ export const ProbeLayers = z.object({
   allocator: z.string(),
   /** Python blocks above 512 bytes, which come from malloc: the interpreter counts them, but not their bytes. */
   largeBlocks: z.number().nullable(),
-  /** Mean size of such blocks among the youngest objects. */
+  /** Mean size of such blocks that young objects hold. */
   youngLargeMeanBytes: z.number().nullable(),
   tracingBytes: z.number(),
   isTracing: z.boolean(),
@@ -110,6 +110,10 @@ export const CensusContainer = z.object({
   bytesPerEntry: ratio,
   /** The part of `bytesPerEntry` in blocks above 512 bytes, which come from malloc. */
   largeBytesPerEntry: ratio,
+  /** Such blocks per entry; the container's own table is none of them. */
+  largeBlocksPerEntry: ratio,
+  /** Standard error of `largeBytesPerEntry`, from the spread of the entries that were looked at. */
+  largeBytesError: ratio,
   callableRatio: ratio,
   cyclicRatio: ratio,
 });

@@ -76,7 +76,11 @@ function byLayer(facts: GrowthFacts): LeakPattern | null {
     const evidence = [
       `native memory grew by ${formatBytes(nativeDeltaBytes)}, ${share(nativeDeltaBytes, growthBytes)} of the growth`,
     ];
-    return found('native', 'medium', evidence, facts.ownerless);
+    const { doubtBytes, ownerless } = facts;
+    if (nativeDeltaBytes - doubtBytes >= growthBytes * ENOUGH_EXPLAINED)
+      return found('native', 'medium', evidence, ownerless);
+    const doubt = `${formatBytes(doubtBytes)} of it may be Python objects whose size was not read`;
+    return found('native', 'low', evidence, [doubt, ...ownerless]);
   }
   const isRetained = allocatorBytes !== null && allocatorBytes >= rssBytes * MUCH_RETAINED;
   if (isRetained && (pythonDeltaBytes ?? 0) <= (growthBytes ?? 0) * ENOUGH_EXPLAINED) {

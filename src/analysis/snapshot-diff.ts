@@ -1,4 +1,5 @@
 import { formatBytes } from '../units.ts';
+import { doubtNotes, toLargeBlocks } from './large-blocks.ts';
 import { toLayers, unsplitAnonymous } from './layers.ts';
 import type { CensusContainer, InsideLook, Look, ProbeRuntime, ProbeWindow } from './look.ts';
 import type { Snapshot, SnapshotContainer, SnapshotGc, SnapshotSite, SnapshotType } from './snapshot.ts';
@@ -33,7 +34,7 @@ export function toSnapshot(
     rssBytes: second.outside.rssBytes,
     rssDeltaBytes,
     longestPauseSeconds: longestPause(first?.inside ?? null, second.inside),
-    layers: toLayers(second, first === null ? null : withLargeBytes(first, second)),
+    layers: toLayers(second, first),
     sites: [],
     containers: toContainers(second.inside, windowSeconds, rssDeltaBytes),
     types: toTypes(first?.inside ?? null, second.inside),
@@ -43,6 +44,7 @@ export function toSnapshot(
     notes: unique([
       ...notes,
       ...anonymousNotes(first, second),
+      ...doubtNotes(toLargeBlocks(second, first)),
       ...(first?.inside?.notes ?? []),
       ...(second.inside?.notes ?? []),
     ]),
@@ -58,23 +60,6 @@ function anonymousNotes(first: Look | null, second: Look): string[] {
   return [`anonymous memory (Python objects, allocators and native together): ${formatBytes(bytes)}${change}.`];
 }
 
-/**
- * Entries were described at the second look only. The first look's length and the same bytes per entry give its share
- * of large blocks, so that the difference of the layers is that of the entries that came.
- */
-function withLargeBytes(first: Look, second: Look): Look {
-  const census = second.inside?.census ?? null;
-  if (first.inside === null || census === null || census.since === null) return first;
-  const containers = census.containers.map((container) => ({
-    ...container,
-    length: Math.max(0, container.length - (container.lengthDiff ?? 0)),
-  }));
-  // One mean size for both looks: their difference is then the number of blocks that came, not a change of the guess.
-  const youngLargeMeanBytes = second.inside?.layers?.youngLargeMeanBytes ?? null;
-  const layers = first.inside.layers === null ? null : { ...first.inside.layers, youngLargeMeanBytes };
-  return { ...first, inside: { ...first.inside, layers, census: { ...census, containers } } };
-}
-
 function toContainers(
   inside: InsideLook | null,
   windowSeconds: number,
@@ -86,7 +71,7 @@ function toContainers(
 }
 
 function toContainer(row: CensusContainer, windowSeconds: number, rssDeltaBytes: number | null): SnapshotContainer {
-  const { largeBytesPerEntry: _, ...container } = row;
+  const { largeBytesPerEntry: _, largeBlocksPerEntry: __, largeBytesError: ___, ...container } = row;
   const grown = container.lengthDiff !== null && container.bytesPerEntry !== null;
   const bytes = grown ? (container.lengthDiff ?? 0) * (container.bytesPerEntry ?? 0) : null;
   return {

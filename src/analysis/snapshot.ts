@@ -10,6 +10,8 @@ export const SnapshotLayer = z.object({
   layer: z.enum(['python-objects', 'allocator', 'native', 'file', 'stacks', 'shared']),
   bytes: z.number(),
   deltaBytes: count,
+  /** Of python-objects and native: so much of the change may be the other's. Absent where it is known well enough. */
+  doubtBytes: z.number().optional(),
 });
 export type SnapshotLayer = z.infer<typeof SnapshotLayer>;
 

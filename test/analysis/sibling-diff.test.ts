@@ -14,6 +14,8 @@ function look(lengths: Counts | null, counts: Counts | null): InsideLook {
     maxLength: null,
     bytesPerEntry: null,
     largeBytesPerEntry: null,
+    largeBlocksPerEntry: null,
+    largeBytesError: null,
     callableRatio: null,
     cyclicRatio: null,
   }));

@@ -31,6 +31,8 @@ export type GrowthFacts = {
   suspects: readonly Suspect[];
   pythonDeltaBytes: number | null;
   nativeDeltaBytes: number | null;
+  /** So much of either delta may be the other's; 0 where both are known well enough. */
+  doubtBytes: number;
   allocatorBytes: number | null;
   /** Sentences: why cycles may stay uncollected. */
   cycleSigns: readonly string[];
@@ -63,6 +65,7 @@ export function growthFacts(snapshot: Snapshot, context: PatternContext): Growth
     suspects,
     pythonDeltaBytes: layer('python-objects')?.deltaBytes ?? null,
     nativeDeltaBytes: layer('native')?.deltaBytes ?? null,
+    doubtBytes: layer('native')?.doubtBytes ?? 0,
     allocatorBytes: layer('allocator')?.bytes ?? null,
     cycleSigns: cycleSigns(snapshot),
     bystanders: grown.filter(isBounded).map(describeBounded),

@@ -83,7 +83,7 @@ def _grown_rows(walk, earlier):
     rows = []
     for found, diff, kept in grown + [entry for entry in compared if id(entry[0]) in longest]:
         described = row(found, diff, kept)
-        described.update((yield from evidence.describe(found)))
+        described.update((yield from evidence.describe(found, diff)))
         rows.append(described)
     return rows, [found for found, _, _ in grown[:TRACED]]
 

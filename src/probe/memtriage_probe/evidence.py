@@ -2,27 +2,16 @@
 
 import gc
 import itertools
-import sys
-import time
 import types
 from functools import partial
 
-from . import shapes
-from .layers import SMALL_BYTES
+from . import entry_sizes, shapes
 from .shapes import CALLABLES, LRU_CACHE, shape_of
-from .walk import REST_SECONDS, SLICE_SECONDS
 
 NEWEST = 32
 OLDEST = 8
-# Bounds of the walk over what the newest entries hold together.
-MOST_OBJECTS = 6_000
-MOST_OF_ONE = 400
 CYCLE_HOPS = 4
 CYCLE_OBJECTS = 80
-# More references than this: shared with the rest of the program, not owned by the entry.
-SHARED_REFERENCES = 40
-
-_SHARED = (type, types.ModuleType, types.FunctionType, types.CodeType, types.BuiltinFunctionType)
 
 
 def oldest_ids(found):
@@ -38,32 +27,52 @@ def oldest_ids(found):
 
 def newest_entries(found):
     """Up to NEWEST entries: (key, value) of a dict or lru_cache, (None, item) of the others."""
+    store, base = _store(found)
     try:
-        if found.shape.type is LRU_CACHE:
-            store = _lru_store(found)
-            return [] if store is None else _newest_of(store, dict)
-        base = found.shape.base
-        return [] if base is None or base is bytearray else _newest_of(found.thing, base)
+        return [] if store is None else _newest_of(store, base)
     except RuntimeError:
         return []
 
 
-def describe(found):
-    """Steps towards the row of evidence of one container."""
+def describe(found, grown=None):
+    """Steps towards the row of evidence of one container, `grown`: the entries that came since an earlier look."""
     entries = newest_entries(found)
     if not entries:
         own = 1.0 if found.shape.base is bytearray else None
-        return {"bytesPerEntry": own, "largeBytesPerEntry": own, "callableRatio": None, "cyclicRatio": None}
-    small, large = yield from _bytes_of(entries, found)
+        return _row(own, own, None if own is None else 0.0, None, None, None)
+    store, base = _store(found)
+    sizes = yield from entry_sizes.measure(found.thing, entries, grown, store, base)
     table = _table_bytes(found) / found.length if found.length else 0.0
+    large = sizes.large / sizes.entries + table
     values = [value for _, value in entries]
     cyclic = [_reaches_itself(value, found.thing) for value in values[:OLDEST]]
+    return _row(
+        sizes.small / sizes.entries + large,
+        large,
+        sizes.large_blocks / sizes.entries,
+        sizes.large_error(grown),
+        sum(map(_is_callable, values)) / len(values),
+        sum(cyclic) / len(cyclic),
+    )
+
+
+def _row(entry, large, large_blocks, large_error, callable_ratio, cyclic_ratio):
     return {
-        "bytesPerEntry": (small + large) / len(entries) + table,
-        "largeBytesPerEntry": large / len(entries) + table,
-        "callableRatio": sum(map(_is_callable, values)) / len(values),
-        "cyclicRatio": sum(cyclic) / len(cyclic),
+        "bytesPerEntry": entry,
+        "largeBytesPerEntry": large,
+        "largeBlocksPerEntry": large_blocks,
+        "largeBytesError": large_error,
+        "callableRatio": callable_ratio,
+        "cyclicRatio": cyclic_ratio,
     }
+
+
+def _store(found):
+    """(what holds the entries, its base type): the container itself, or the dict inside an lru_cache."""
+    if found.shape.type is LRU_CACHE:
+        return _lru_store(found), dict
+    base = found.shape.base
+    return (None if base is None or base is bytearray else found.thing), base
 
 
 def _newest_of(thing, base):
@@ -82,41 +91,6 @@ def _table_bytes(found):
         store = _lru_store(found)
         return 0 if store is None else dict.__sizeof__(store)
     return shapes.size_of(found.thing, found.shape)
-
-
-def _bytes_of(entries, found):
-    """(small, large) bytes of all that the entries hold, each object counted once: what they share is spread over them."""
-    seen = {id(found.thing)}
-    small = large = 0
-    began = time.perf_counter()
-    for key, value in entries:
-        open_ends = [thing for thing in (key, value) if thing is not None]
-        for _ in range(MOST_OF_ONE):
-            if not open_ends or len(seen) > MOST_OBJECTS:
-                break
-            thing = open_ends.pop()
-            shape = shape_of(thing)
-            if id(thing) in seen or _is_shared(thing, shape):
-                continue
-            seen.add(id(thing))
-            size = shapes.size_of(thing, shape)
-            if size > SMALL_BYTES:
-                large += size
-            else:
-                small += size
-            if shape.has_gc:
-                open_ends.extend(shapes.referents(thing))
-        if time.perf_counter() - began >= SLICE_SECONDS:
-            yield REST_SECONDS
-            began = time.perf_counter()
-    return small, large
-
-
-def _is_shared(thing, shape):
-    if shape.is_class or thing is None or any(shape.type is shared for shared in _SHARED):
-        # A closure or a lambda made for this entry is its own; a function of a module is not.
-        return not (shape.type is types.FunctionType and sys.getrefcount(thing) <= SHARED_REFERENCES // 4)
-    return sys.getrefcount(thing) > SHARED_REFERENCES
 
 
 def _is_callable(value):

@@ -16,9 +16,11 @@ _libc = ctypes.CDLL(None)
 
 # Blocks above this bypass pymalloc and come from malloc (SMALL_REQUEST_THRESHOLD of CPython).
 SMALL_BYTES = 512
-# Where more are young the collector is off, and listing them would take long; of the rest the newest are looked at.
+# Where more are young the collector is off, and listing them would take long.
 MOST_YOUNG = 5_000
-YOUNG_SAMPLE = 200
+YOUNG_SAMPLE = 400
+# Of an object with more referents these are not read: a large container of small things would take milliseconds.
+MOST_REFERENTS = 64
 
 _PYMALLOC_ROWS = {
     "usedBytes": r"# bytes in allocated blocks\s*=\s*([\d,]+)",
@@ -89,22 +91,35 @@ def _pymalloc():
 
 
 def _young_large_mean():
-    """Mean size of the blocks above 512 bytes that the youngest objects hold, or None when too many or none are there.
+    """Mean size of the blocks above 512 bytes that young objects hold, or None when too many or none are there.
 
-    The interpreter counts its large blocks, but not their bytes: the young ones tell what size is being added.
+    The interpreter counts its large blocks, but not their bytes: the young ones tell what size is being added. Those of
+    the middle generation have outlived a collection, so they are asked first; the youngest may be of a passing request.
     """
-    if gc.get_count()[0] > MOST_YOUNG:
+    if gc.get_count()[0] > MOST_YOUNG or gc.get_count()[1] * gc.get_threshold()[0] > MOST_YOUNG * 4:
         return None
+    # From 3.14 on the second generation is the whole heap.
+    middle = None if sys.version_info >= (3, 14) else _large_mean(gc.get_objects(generation=1))
+    return middle or _large_mean(gc.get_objects(generation=0))
+
+
+def _large_mean(things):
     sizes, seen = [], set()
-    young = gc.get_objects(generation=0)[-YOUNG_SAMPLE:]
-    for thing in young:
-        for held in [thing] + shapes.referents(thing):
+    for thing in things[:: len(things) // YOUNG_SAMPLE + 1]:
+        for held in [thing] + _few_referents(thing):
             if id(held) not in seen and type(held) is not type and (held is thing or not gc.is_tracked(held)):
                 seen.add(id(held))
                 size = shapes.size_of(held, shapes.shape_of(held))
                 if size > SMALL_BYTES:
                     sizes.append(size)
     return sum(sizes) / len(sizes) if sizes else None
+
+
+def _few_referents(thing):
+    shape = shapes.shape_of(thing)
+    if shape.base is not None and shapes.length_of(thing, shape.base) > MOST_REFERENTS:
+        return []
+    return shapes.referents(thing)
 
 
 def _number(text):

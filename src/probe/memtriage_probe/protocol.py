@@ -69,9 +69,18 @@ def _ping(_arguments, life):
 
 
 def _layers(_arguments, _life):
+    yield from _load()
     from . import layers
 
     return layers.read()
+
+
+def _load():
+    """Steps through the import of all that looks need: between two of them it would be growth. One module a step: the
+    service may fork in between."""
+    for name in ("layers", "census", "heap", "referrers", "child", "type_counts", "window"):
+        __import__("memtriage_probe." + name)
+        yield 0.0
 
 
 def _runtime(_arguments, _life):
@@ -100,11 +109,7 @@ def _census(arguments, _life):
 
 
 def _census_steps(since):
-    # With all that later looks need: a module imported between two censuses would be growth of sys.modules. One by one:
-    # the service may fork in between.
-    for name in ("census", "heap", "referrers", "child", "type_counts", "window"):
-        __import__("memtriage_probe." + name)
-        yield 0.0
+    yield from _load()
     from . import census
 
     return (yield from census.take(since))

@@ -139,7 +139,7 @@ def oldest_first(thing, base):
 def newest_first(thing, base):
     """An iterator over the entries as (key, value) pairs of a dict or single values, the newest first."""
     if base is dict:
-        return ((key, value) for key, value in _reversed_items(thing))
+        return _reversed_items(thing)
     if base is list:
         return list.__reversed__(thing)
     if base is collections.deque:
