@@ -175,6 +175,19 @@ export const ProbeWindow = z.object({
 });
 export type ProbeWindow = z.infer<typeof ProbeWindow>;
 
+/** What one command cost the process that it was answered in, by the probe's own meter. Bytes of RSS. */
+export const ProbeCost = z.object({
+  seconds: z.number(),
+  /** Of the probe's threads. */
+  cpuSeconds: z.number(),
+  /** How much later than due a thread woke that slept 2 ms at a time meanwhile; null where none could be started. */
+  longestStallSeconds: z.number().nullable(),
+  rssBeforeBytes: z.number().nullable(),
+  rssAfterBytes: z.number().nullable(),
+});
+/** `endedAt`: when the reply was here, epoch milliseconds. */
+export type VerbCost = z.infer<typeof ProbeCost> & { endedAt: number };
+
 /** T1: what the probe told. A verb that failed is null, and `notes` says why. */
 export type InsideLook = {
   identity: ProbeIdentity;

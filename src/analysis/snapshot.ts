@@ -96,6 +96,21 @@ export const SnapshotProcess = z.object({
 });
 export type SnapshotProcess = z.infer<typeof SnapshotProcess>;
 
+/** What the look itself cost the process, as the probe measured it. */
+export const SnapshotCost = z.object({
+  /** Longest time that the probe held the interpreter's lock, or stopped the process for a fork. */
+  stopSeconds: count,
+  /** Of the probe's threads and its forked children. */
+  cpuSeconds: z.number(),
+  /** RSS that came during the look, without the growth of the process itself. */
+  addedBytes: count,
+  /** Longest delay of a heartbeat thread that woke every 2 ms while the look was at work; what delays the service anyway is in it. */
+  longestStallSeconds: count,
+  /** Most memory that a forked child had for its own; null without one. */
+  childBytes: count,
+});
+export type SnapshotCost = z.infer<typeof SnapshotCost>;
+
 export const Snapshot = z.object({
   instance: z.string(),
   release: z.string().nullable(),
@@ -107,6 +122,7 @@ export const Snapshot = z.object({
   rssDeltaBytes: count,
   /** Longest time the look held the process up, as far as the probe could see. */
   longestPauseSeconds: count,
+  cost: SnapshotCost.nullable().optional(),
   layers: z.array(SnapshotLayer),
   sites: z.array(SnapshotSite),
   containers: z.array(SnapshotContainer),

@@ -1,4 +1,5 @@
 /** The report for a terminal: the same words as the thread, with everything that a thread folds away. Plain text. */
+import { describeCost } from '../analysis/look-cost.ts';
 import type { Snapshot } from '../analysis/snapshot.ts';
 import { formatBytes, formatDuration } from '../units.ts';
 import type { Report } from './report.ts';
@@ -46,6 +47,7 @@ export function renderReportText(report: Report): string {
         ({ step, outcome, seconds, note }) => `${step} ${outcome} (${formatDuration(seconds)}): ${note}`,
       ),
     ),
+    ...list('The look itself', snapshot?.cost == null ? [] : [describeCost(snapshot.cost)]),
     ...list('Notes', snapshot?.notes ?? []),
   ];
   return `${lines.map(printable).join('\n')}\n`;

@@ -1,4 +1,5 @@
 /** The evidence below a report, as replies in its thread: how it was measured, what grew inside, the process, own checks. */
+import { describeCost } from '../analysis/look-cost.ts';
 import type { Snapshot } from '../analysis/snapshot.ts';
 import { formatBytes, formatDuration } from '../units.ts';
 import { processFigures } from './process-figures.ts';
@@ -58,10 +59,10 @@ function reply(title: string, parts: readonly Part[], snapshot: Snapshot | null)
   ]);
 }
 
-function snapshotSource({ instance, windowSeconds, takenAt, longestPauseSeconds }: Snapshot): string {
+function snapshotSource({ instance, windowSeconds, takenAt, longestPauseSeconds, cost }: Snapshot): string {
   const pause =
     longestPauseSeconds === null ? '' : `, the process was held up for at most ${formatDuration(longestPauseSeconds)}`;
-  return `two looks ${formatDuration(windowSeconds)} apart into ${escapeMrkdwn(instance, 80)}, ${utcTime(takenAt)}${pause}`;
+  return `two looks ${formatDuration(windowSeconds)} apart into ${escapeMrkdwn(instance, 80)}, ${utcTime(takenAt)}${pause}${cost == null ? '' : `; ${describeCost(cost)}`}`;
 }
 
 function stepsPart({ steps }: Report): Part {

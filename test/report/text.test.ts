@@ -38,9 +38,11 @@ describe('the report for a terminal', () => {
       'What would change this:',
       'Checks:',
       'Steps:',
+      'The look itself:',
     ]);
     expect(text).toContain('app.retries.QUEUE');
     expect(text).toContain('app/retries.py:12');
+    expect(text).toContain('the look cost 24 ms of CPU, longest stall 14 ms, +410 KiB');
     expect(text).toContain(
       '  - Queue depth: retry_queue_depth = 12345, expected below 100: https://grafana.example.com/d/1',
     );

@@ -76,6 +76,13 @@ export function aReport(changes: Partial<Report> = {}): Report {
       rssBytes: 2.4 * GIB,
       rssDeltaBytes: 0.5 * MIB,
       longestPauseSeconds: 0.012,
+      cost: {
+        stopSeconds: 0.012,
+        cpuSeconds: 0.024,
+        addedBytes: 0.4 * MIB,
+        longestStallSeconds: 0.014,
+        childBytes: null,
+      },
       layers: [{ layer: 'python-objects', bytes: 2 * GIB, deltaBytes: 0.4 * MIB }],
       sites: [
         {

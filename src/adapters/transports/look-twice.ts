@@ -1,11 +1,12 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import type { InsideLook, Look, OutsideLook } from '../../analysis/look.ts';
+import type { InsideLook, Look, OutsideLook, VerbCost } from '../../analysis/look.ts';
+import { toLookCost } from '../../analysis/look-cost.ts';
 import { toSiblingDiff } from '../../analysis/sibling-diff.ts';
 import type { Snapshot } from '../../analysis/snapshot.ts';
 import { grownBytes, toSnapshot, withSites } from '../../analysis/snapshot-diff.ts';
 import { inconclusive, type Outcome, ok } from '../../errors.ts';
 import { DEFAULT_TRACE_WINDOW, lookInside, type TraceWindow, traceInside } from './look-inside.ts';
-import type { Transport } from './transport.ts';
+import { metered, type Transport } from './transport.ts';
 
 export type LookTarget = {
   pid: number;
@@ -37,19 +38,28 @@ export type LookContext = {
  * notes say what is missing and what to change. A process that ends or is replaced between the looks is a Failure.
  */
 export async function lookTwice(target: LookTarget, context: LookContext): Promise<Outcome<Snapshot>> {
-  const first = await look(target, context, null);
+  const costs: Record<'first' | 'second', VerbCost[]> = { first: [], second: [] };
+  const first = await look(target, meteredBy(context, costs.first), null);
   if (first.outcome !== 'ok') return first;
   try {
     await wait(context.windowSeconds * 1000, undefined, { signal: context.signal });
   } catch {
     return inconclusive('us', 'the look was stopped before it ended', 'ask again');
   }
-  const [second, beside] = await Promise.all([look(target, context, first.value.look.inside), lookBeside(context)]);
+  const metering = meteredBy(context, costs.second);
+  const [second, beside] = await Promise.all([look(target, metering, first.value.look.inside), lookBeside(context)]);
   if (second.outcome !== 'ok') return second;
   const notes = [...first.value.notes, ...second.value.notes];
   const snapshot = toSnapshot(target, first.value.look, second.value.look, notes);
   const compared = withSibling(snapshot, second.value.look.inside, beside, context);
-  return ok(await traceGrowth(compared, second.value.look.inside, context));
+  const traced = await traceGrowth(compared, second.value.look.inside, metering);
+  const looks = [first.value.look.inside, second.value.look.inside];
+  return ok({ ...traced, cost: toLookCost(costs.first, costs.second, looks, traced.longestPauseSeconds) });
+}
+
+function meteredBy(context: LookContext, costs: VerbCost[]): LookContext {
+  const { transport } = context;
+  return { ...context, transport: transport === null ? null : metered(transport, costs) };
 }
 
 async function lookBeside({ sibling, signal }: LookContext): Promise<Outcome<InsideLook> | null> {

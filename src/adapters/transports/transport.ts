@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { ProbeCost, type VerbCost } from '../../analysis/look.ts';
 import { type Failure, failed, inconclusive, type Outcome, ok } from '../../errors.ts';
 
 /** The protocol that this collector speaks with a probe; docs/probe.md. */
@@ -25,15 +26,33 @@ export type Transport = {
 
 /** `code` tells the cases apart that a look treats differently; the Failure is for the report. */
 export type ProbeReply =
-  | { outcome: 'ok'; result: unknown }
+  | { outcome: 'ok'; result: unknown; cost: VerbCost | null }
   | { outcome: 'failed'; code: ProbeFailure; failure: Failure };
 
 export type ProbeFailure = 'absent' | 'refused' | 'silent' | 'hung-up' | 'protocol' | 'garbage' | 'busy' | 'aborted';
 
 const Reply = z.discriminatedUnion('ok', [
-  z.object({ protocol: z.number(), ok: z.literal(true), result: z.unknown() }),
+  // Absent in probes that are older, and of questions that cost nothing.
+  z.object({
+    protocol: z.number(),
+    ok: z.literal(true),
+    result: z.unknown(),
+    cost: ProbeCost.nullable().default(null),
+  }),
   z.object({ protocol: z.number(), ok: z.literal(false), code: z.string(), why: z.string() }),
 ]);
+
+/** The same way, which puts what each command cost into `costs`. */
+export function metered(transport: Transport, costs: VerbCost[]): Transport {
+  return {
+    name: transport.name,
+    async ask(request, deadlineMs, signal) {
+      const reply = await transport.ask(request, deadlineMs, signal);
+      if (reply.outcome === 'ok' && reply.cost !== null) costs.push(reply.cost);
+      return reply;
+    },
+  };
+}
 
 /** The line of a request; `to`: the process that a relay passes it on to. */
 export function toRequestLine(request: ProbeRequest, to?: number): string {
@@ -53,7 +72,10 @@ export function parseReply(line: string, name: string): ProbeReply {
       failed('operator', why, 'restart the service with the probe directory that `memtriage probe-path` prints'),
     );
   }
-  if (data.ok) return { outcome: 'ok', result: data.result };
+  if (data.ok) {
+    const cost = data.cost === null ? null : { ...data.cost, endedAt: Date.now() };
+    return { outcome: 'ok', result: data.result, cost };
+  }
   const why = `${name} refused: ${data.why}`;
   if (data.code === 'busy')
     return refuse('busy', inconclusive('upstream', why, 'ask again when the other look has ended'));

@@ -18,9 +18,9 @@ _libc = ctypes.CDLL(None)
 SMALL_BYTES = 512
 # Where more are young the collector is off, and listing them would take long.
 MOST_YOUNG = 5_000
-YOUNG_SAMPLE = 400
+YOUNG_SAMPLE = 100
 # Of an object with more referents these are not read: a large container of small things would take milliseconds.
-MOST_REFERENTS = 64
+MOST_REFERENTS = 16
 
 _PYMALLOC_ROWS = {
     "usedBytes": r"# bytes in allocated blocks\s*=\s*([\d,]+)",

@@ -32,6 +32,8 @@ class _Life:
         self.thread = 0
         self.alive = False
         self.forking = 0
+        # Threads that measure what a command costs (meter.py): at most one, and one that is just ending.
+        self.heartbeats = 0
         self.why_not = "not started"
         self.hooked = False
         self.server = None
@@ -127,10 +129,10 @@ def _before_fork():
         with _life.lock:
             _life.forking += 1
         if _life.alive and _life.door is not None:
-            threads = _thread_count()
+            others = _thread_count() - 1 - _life.heartbeats
             _life.door.knock()
-            _wait_until(lambda: not _life.alive, PARK_SECONDS)
-            _wait_until(lambda: _thread_count() < threads, EXIT_SECONDS)
+            _wait_until(lambda: not _life.alive and not _life.heartbeats, PARK_SECONDS)
+            _wait_until(lambda: _thread_count() <= others, EXIT_SECONDS)
             if _thread_count() == 1:
                 fork_warning.silence()
     except Exception:
@@ -157,7 +159,7 @@ def _in_child():
             return
         gc_watch.let_go()
         _life.lock = allocate_lock()
-        _life.forking = 0
+        _life.forking = _life.heartbeats = 0
         _life.alive = False
         _life.thread = 0
         server, _life.server = _life.server, None

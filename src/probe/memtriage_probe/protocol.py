@@ -8,6 +8,7 @@ import types
 
 from . import gc_watch
 from .door import start_ticks
+from .meter import Meter
 from .refused import Refused
 
 PROTOCOL = 1
@@ -22,10 +23,12 @@ def answer(line, life):
     began = time.perf_counter()
     try:
         verb, arguments = _parse(line)
-        result = verb(arguments, life)
-        if type(result) is types.GeneratorType:
-            result = yield from result
-        return _line({"protocol": PROTOCOL, "ok": True, "seconds": time.perf_counter() - began, "result": result})
+        told = verb(arguments, life)
+        if type(told) is types.GeneratorType:
+            told = yield from Meter(life).run(told)
+        else:
+            told = {"result": told}
+        return _line(dict(told, protocol=PROTOCOL, ok=True, seconds=time.perf_counter() - began))
     except Refused as refused:
         return refusal(refused.code, refused.why)
     except Exception as error:  # the type only: a message may hold a value of the service
@@ -116,6 +119,7 @@ def _census_steps(since):
 
 
 def _types(_arguments, _life):
+    yield from _load()
     from . import type_counts
 
     return type_counts.count()

@@ -25,9 +25,9 @@ MOST_BLOCKS = 300_000
 FEWEST_BLOCKS = 20_000
 # So many live blocks name every line that matters; then the window ends early, to spare the service.
 ENOUGH_BLOCKS = 6_000
-SHORTEST_SECONDS = 0.3
-# Survivors are read in one piece under the GIL: 10k take 3 to 10 ms.
-MOST_SURVIVORS = 20_000
+SHORTEST_SECONDS = 0.1
+# Survivors are read in one piece under the GIL: 10k take 3 to 10 ms. Of more, those of the growing containers are told.
+MOST_SURVIVORS = 10_000
 # get_tracemalloc_memory() over this is about the number of traced blocks (half of the true 110 to 130 bytes is shown).
 SHOWN_BYTES_A_BLOCK = 60
 BUSY = 0.9
