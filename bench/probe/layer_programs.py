@@ -1,5 +1,6 @@
-"""Nine ways for memory to grow whose layer is known: `layer_programs.py KIND`. After `ready` each line on stdin is a step:
-`grow`; the answer is one JSON line with the bytes that were added, where the program can know them."""
+"""Ways for memory to grow whose layer is known: `layer_programs.py KIND`. After `ready` each line on stdin is a step:
+`grow`; the answer is one JSON line with the bytes that were added, where the program can know them, and with the native
+bytes besides, where there are both."""
 
 import collections
 import ctypes
@@ -7,6 +8,7 @@ import gc
 import json
 import mmap
 import os
+import queue
 import random
 import ssl
 import sys
@@ -106,6 +108,47 @@ def shared_mapping(pages):
     return pages * 4096
 
 
+def results_and_native(count):
+    """A named list and a native leak at the same time."""
+    return {"addedBytes": task_results(count), "nativeBytes": native_malloc(count // 4)}
+
+
+def buffers(count):
+    """As arrays of numbers are held: few blocks, some so large that malloc maps each by itself."""
+    added = 0
+    for number in (next(counter) for _ in range(count)):
+        app.FRAMES[number] = bytearray(random.choice((3_000, 30_000, 90_000, 400_000)))
+        for at in range(0, len(app.FRAMES[number]), 4096):
+            app.FRAMES[number][at] = 1
+        added += rounded(number, app.FRAMES[number])
+    return added
+
+
+def ssl_beside_cache(count):
+    """Native growth beside a large cache of large Python blocks that stands still, but for some that are replaced."""
+    if not app.RESULTS:
+        task_results(20_000)
+    for at in range(0, 4_000):
+        app.RESULTS[at] = (at, os.urandom(random.randrange(600, 6000)))
+    return native_ssl(count)
+
+
+def local_results(count):
+    """In a local variable of a thread: a list of bytes that nothing leads to but a running frame."""
+    app.ORDERS.put(count)
+    return app.ANSWERS.get()
+
+
+def keep_locally():
+    kept = []
+    while True:
+        added = 0
+        for _ in range(app.ORDERS.get()):
+            kept.append(os.urandom(random.randrange(600, 6000)))
+            added += rounded(kept[-1])
+        app.ANSWERS.put(added)
+
+
 # The step, how much of it before the first look, how much of it between the looks.
 PROGRAMS = {
     "dict_cache": (dict_cache, 20_000, 100_000),
@@ -117,8 +160,14 @@ PROGRAMS = {
     "high_water": (high_water, 1_000, 600_000),
     "healthy_lru": (healthy_lru, 60_000, 200_000),
     "shared_mapping": (shared_mapping, 500, 10_000),
+    "results_and_native": (results_and_native, 1_000, 10_000),
+    "buffers": (buffers, 20, 600),
+    "ssl_beside_cache": (ssl_beside_cache, 20, 1_500),
+    "local_results": (local_results, 1_000, 15_000),
 }
-app.CACHE, app.LRU = {}, collections.OrderedDict()
+app.CACHE, app.LRU, app.FRAMES = {}, collections.OrderedDict(), {}
+app.ORDERS, app.ANSWERS = queue.SimpleQueue(), queue.SimpleQueue()
+threading.Thread(target=keep_locally, daemon=True).start()
 app.RESULTS, app.LISTENERS, app.BLOCKS, app.CONTEXTS, app.STREAMS, app.KEPT, app.MAPPINGS = ([] for _ in range(7))
 step, warm, grow = PROGRAMS[sys.argv[1]]
 for number in range(2000):  # what every service has done before
@@ -127,4 +176,5 @@ step(warm)
 gc.collect()
 print("ready", flush=True)
 for _ in sys.stdin:
-    print(json.dumps({"addedBytes": step(grow)}), flush=True)
+    added = step(grow)
+    print(json.dumps(added if isinstance(added, dict) else {"addedBytes": added}), flush=True)

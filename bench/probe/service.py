@@ -1,19 +1,33 @@
-"""A service under load with a heap of its own: `probe_service.py OBJECTS MODULES`. Each line on stdin ends a phase; the
-answer is one JSON line with the latencies of the phase's requests (1 ms of JSON work each) and its RSS."""
+"""A service under load with a heap and a leak: `service.py OBJECTS MODULES [TRACED_BLOCKS PAD_MIB]`.
 
+Each request (1 ms of JSON work, every 5 ms or so) leaves one session in `app.SESSIONS`, and nothing else grows. A line on
+stdin is an order, answered by one line of JSON: `phase` (latencies since the last one), `fork` (how long a bare fork()
+of this process takes), `naive` (tracemalloc over as many blocks, two snapshots and their difference)."""
+
+import array
+import ctypes
+import gc
 import json
 import os
 import resource
+import signal
 import sys
 import threading
 import time
 import tracemalloc
 import types
 
-OBJECTS, MODULES = int(sys.argv[1]), int(sys.argv[2])
+OBJECTS, MODULES, TRACED, PAD_MIB = (int(argument) for argument in (sys.argv[1:] + ["0", "0"])[:4])
+# Ends with whoever started it (PR_SET_PDEATHSIG is 1).
+ctypes.CDLL(None).prctl(1, 9)
 app = sys.modules["app"] = types.ModuleType("app")
 app.__file__ = "/srv/app/__init__.py"
+gc.disable()
 app.HEAP = [{"id": number} for number in range(OBJECTS)]
+if TRACED:
+    tracemalloc.start(1)
+    app.TRACED = [number * 1.5 for number in range(TRACED)]
+app.PAD = bytearray(b"x") * (PAD_MIB << 20)
 app.SESSIONS = {}
 for number in range(MODULES):
     name = "library%d" % number
@@ -24,9 +38,13 @@ for number in range(MODULES):
     )
     for i in range(5):
         exec("class C%d:\n  limits = [1, 2]\n  def method(self): pass\ndef f%d(a=[1]): pass\n" % (i, i), module.__dict__)
+# As after hours of service: what is there is old.
+gc.collect()
+gc.enable()
 
-latencies, DOCUMENT = [], {"rows": [{"id": i, "name": "row %d" % i, "tags": ["a", "b"]} for i in range(55)]}
-naive = []
+DOCUMENT = {"rows": [{"id": i, "name": "row %d" % i, "tags": ["a", "b"]} for i in range(55)]}
+# No container of the benchmark grows while it is measured.
+LATENCIES, COUNT = array.array("d", bytes(8 * 100_000)), [0]
 
 
 def serve():
@@ -37,30 +55,46 @@ def serve():
         time.sleep(0.004)
         json.loads(json.dumps(DOCUMENT))
         number += 1
-        if number % 4 == 0:
-            app.SESSIONS[number] = {"token": "%040d" % number}
-        latencies.append(time.perf_counter() - began)
+        app.SESSIONS[number] = {"token": "%040d" % number}  # the leak
+        LATENCIES[COUNT[0]] = time.perf_counter() - began
+        COUNT[0] += 1
 
-def take_naively():
-    """What people do: two snapshots with tracemalloc and their difference."""
-    tracemalloc.start(25)
+
+def phase():
+    seen, COUNT[0] = sorted(LATENCIES[: COUNT[0]]), 0
+    at = lambda share: seen[min(len(seen) - 1, int(len(seen) * share))] * 1000 if seen else 0
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return {"requests": len(seen), "p50": at(0.5), "p99": at(0.99), "max": at(1), "peakMib": peak}
+
+
+def fork():
+    """fork() of the C library, without the hooks of any library: what no forked child can do without. Milliseconds."""
+    raw = ctypes.PyDLL(None).fork
+    began = time.perf_counter()
+    child = raw()
+    if child == 0:
+        os._exit(0)
+    took = time.perf_counter() - began
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    return {"milliseconds": took * 1000}
+
+
+def naive():
+    """What people do: two snapshots with tracemalloc and their difference, of as many blocks as the heap has objects."""
+    tracemalloc.start(1)
+    app.MORE = [number * 1.5 for number in range(OBJECTS)]
+    phase()
+    began = time.perf_counter()
     first = tracemalloc.take_snapshot()
-    time.sleep(1)
-    naive.append(len(tracemalloc.take_snapshot().compare_to(first, "lineno")))
+    second = tracemalloc.take_snapshot()
+    second.compare_to(first, "lineno")
     tracemalloc.stop()
+    return dict(phase(), seconds=time.perf_counter() - began)
 
 
 threading.Thread(target=serve, daemon=True).start()
 print("ready", flush=True)
 for line in sys.stdin:
-    if line.strip() == "naive":
-        tracemalloc.start(25)
-        app.MORE = [{"id": number} for number in range(OBJECTS)]
-        tracemalloc.stop()
-        threading.Thread(target=take_naively, daemon=True).start()
-        continue
-    phase, latencies[:] = sorted(latencies), []
-    at = lambda share: round(phase[min(len(phase) - 1, int(len(phase) * share))] * 1000, 2) if phase else None
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-    print(json.dumps({"requests": len(phase), "p50": at(0.5), "p99": at(0.99), "max": at(1), "peakMiB": peak}), flush=True)
+    print(json.dumps({"phase": phase, "fork": fork, "naive": naive}[line.strip()]()), flush=True)
 os._exit(0)
