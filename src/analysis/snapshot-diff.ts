@@ -51,6 +51,13 @@ export function toSnapshot(
   };
 }
 
+/** A second look that stayed outside: what the first one saw inside is all that there is, without what grew. */
+export function withFirstInside(snapshot: Snapshot, first: Look): Snapshot {
+  const { containers, types, gc } = toSnapshot(snapshot, null, first, []);
+  const note = 'containers and types: as the first look saw them; what grew is not known.';
+  return { ...snapshot, containers, types, gc, notes: [...snapshot.notes, note] };
+}
+
 /** Seen from outside, the largest part of the memory has no layer: it is told in words. */
 function anonymousNotes(first: Look | null, second: Look): string[] {
   const anonymous = unsplitAnonymous(second, first);

@@ -111,6 +111,20 @@ export const SnapshotCost = z.object({
 });
 export type SnapshotCost = z.infer<typeof SnapshotCost>;
 
+/** How far a look comes, in order: from outside, the probe, a forked child; each at the first and the second look. */
+export const Rung = z.enum(['outside', 'first-look', 'first-child', 'second-look', 'second-child']);
+export type Rung = z.infer<typeof Rung>;
+
+/** A look that was not carried to its end. `why` null: nobody has told yet. */
+export const BrokenOff = z.object({
+  /** The last rung that was seen, and how long after the look's beginning. */
+  rung: Rung,
+  seconds: z.number(),
+  /** Part of a sentence, without a full stop. */
+  why: z.string().nullable(),
+});
+export type BrokenOff = z.infer<typeof BrokenOff>;
+
 export const Snapshot = z.object({
   instance: z.string(),
   release: z.string().nullable(),
@@ -139,6 +153,8 @@ export const Snapshot = z.object({
       ),
     })
     .nullable(),
+  /** Absent: the look came to its end. */
+  brokenOff: BrokenOff.optional(),
   /** Why parts are missing, and what else is to know of the look, plain sentences: "type counts: not taken, heap of 3.1 M objects is too large to stop for". */
   notes: z.array(z.string()),
 });

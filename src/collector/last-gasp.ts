@@ -11,12 +11,16 @@ export type LastGaspParts = {
   /** Whether the service wants such looks. */
   isWanted: (service: string) => boolean;
   /** One bounded look, without attaching and without a fork: the probe's own guards of room hold for it. */
-  look: (target: Instance, signal: AbortSignal) => Promise<Outcome<Snapshot>>;
+  look: (target: Instance, context: LookContext) => Promise<Outcome<Snapshot>>;
+  /** The same instance and time again: takes the place of what was saved. */
   save: (service: string, look: LastLook) => Promise<void>;
   now: () => number;
   logger: Logger;
   signal: AbortSignal;
 };
+
+/** `keep`: stores what was seen so far. What it looks at may be killed at any moment, and we with it. */
+type LookContext = { keep: (partial: Snapshot) => Promise<void>; signal: AbortSignal };
 
 /** A look holds a process up for milliseconds; one that leaks fast must not be held up at every sample. */
 const SAME_SERVICE_EVERY_MS = 30_000;
@@ -82,13 +86,15 @@ async function takeLook(usage: Usage, { look, save, now, logger, signal }: LastG
   const { service, largest, usedBytes, limitBytes } = usage;
   const fields = { service, instance: largest.instance, ratio: Math.round(ratioOf(usage) * 100) / 100 };
   const at = new Date(now()).toISOString();
+  const keep = async (snapshot: Snapshot): Promise<void> =>
+    await save(service, { schema: 1, at, instance: largest.instance, usedBytes, limitBytes, snapshot });
   try {
-    const seen = await look(largest, AbortSignal.any([signal, AbortSignal.timeout(DEADLINE_MS)]));
+    const seen = await look(largest, { keep, signal: AbortSignal.any([signal, AbortSignal.timeout(DEADLINE_MS)]) });
     if (seen.outcome !== 'ok') {
       logger.info({ ...fields, why: seen.why }, 'near its limit, and not looked into');
       return false;
     }
-    await save(service, { schema: 1, at, instance: largest.instance, usedBytes, limitBytes, snapshot: seen.value });
+    await keep(seen.value);
     const isInside = seen.value.gc !== null;
     logger.info(fields, isInside ? 'near its limit: looked into' : 'near its limit: seen from outside only');
     return isInside;

@@ -1,12 +1,11 @@
 import type { Redis } from 'ioredis';
-import { createSnapshotTaker } from '../adapters/bullmq/snapshot-queue-taker.ts';
+
 import { createTriageQueue, startTriageWorker, type TriageQueue } from '../adapters/bullmq/triage-queue.ts';
 import { closeWorker } from '../adapters/close-worker.ts';
 import { type BotServer, startBotServer } from '../adapters/http/bot-server.ts';
 import { createAuditBook } from '../adapters/redis/audit-book.ts';
 import { createBaselineStore } from '../adapters/redis/baseline-store.ts';
 import { isFirstSeen } from '../adapters/redis/first-seen.ts';
-import { isSiteAlive } from '../adapters/redis/heartbeat.ts';
 import { createIncidentBook, type RedisIncidentBook } from '../adapters/redis/incident-book.ts';
 import { createLastLooks } from '../adapters/redis/last-looks.ts';
 import { createPagerBook } from '../adapters/redis/pager-book.ts';
@@ -41,6 +40,7 @@ import { createRotas } from './rotas.ts';
 import { runStoredTriage } from './run-triage.ts';
 import { aborted, signalOfStop } from './shutdown.ts';
 import { slackSettings } from './slack-settings.ts';
+import { openSnapshotTaker } from './snapshot-taker.ts';
 import { openPaging, startPaging } from './start-paging.ts';
 import { startTeamNews } from './start-team-news.ts';
 import { startWatching } from './watching.ts';
@@ -102,11 +102,7 @@ async function startBot(world: World): Promise<Bot> {
   const outbox = createOutbox({ redis: connection, connection, prefix, web, logger, rootParts, linkTo });
   const earlierCase = createEarlierCase(outbox.permalink);
   closers.add('outbox', outbox.close);
-  const snapshots = createSnapshotTaker({
-    connection,
-    prefix,
-    isSiteAlive: (site) => isSiteAlive(connection, prefix, site),
-  });
+  const snapshots = openSnapshotTaker(connection, prefix);
   closers.add('snapshot queues', snapshots.close);
   const delivery = await startOutboxWorker({
     redis: connection,

@@ -3,7 +3,7 @@ import { createAlertQueue } from '../adapters/bullmq/alert-queue.ts';
 import { toChildKillAlert, toKillAlert } from '../alert/kill-alert.ts';
 import type { Config } from '../config/config.ts';
 import { CommandError, EXIT_CONFIG, EXIT_USAGE, messageOf } from '../errors.ts';
-import { type CollectorOptions, runCollector } from './collector.ts';
+import { type CollectorOptions, type FarLookContext, runCollector } from './collector.ts';
 import { farEnvironment } from './environment.ts';
 import { createFarRelay, lookAcross } from './far-access.ts';
 import { probeAccess } from './probe-access.ts';
@@ -85,7 +85,7 @@ function farLooks(config: Config, site: string): NonNullable<CollectorOptions['f
     if (own !== site || transport === null || sockets === null) return [];
     const relay = createFarRelay(transport, sockets, farEnvironment());
     const { windowSeconds, fork } = snapshot;
-    return [[name, (signal: AbortSignal) => lookAcross(relay, { windowSeconds, fork, signal })] as const];
+    return [[name, (context: FarLookContext) => lookAcross(relay, { windowSeconds, fork, ...context })] as const];
   });
   return new Map(far);
 }

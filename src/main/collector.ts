@@ -3,30 +3,27 @@ import { hostname } from 'node:os';
 import type { ConnectionOptions } from 'bullmq';
 import type { Redis } from 'ioredis';
 import type { Logger } from 'pino';
-import { startSnapshotWorker } from '../adapters/bullmq/snapshot-queue-worker.ts';
 import { saveCollectorStats } from '../adapters/redis/collector-stats.ts';
 import { beat, claimSampling, endBeating, HEARTBEAT_TTL_SECONDS } from '../adapters/redis/heartbeat.ts';
 import { createInstanceStore } from '../adapters/redis/instance-store.ts';
 import { createSampleStore } from '../adapters/redis/sample-store.ts';
 import { withDeadline } from '../adapters/redis/with-deadline.ts';
 import type { Snapshot } from '../analysis/snapshot.ts';
-import { chooseSibling, chooseTarget, type Target } from '../collector/choose-target.ts';
+import type { Target } from '../collector/choose-target.ts';
 import { hasEnded, nameCollector } from '../collector/collector-identity.ts';
 import { createIdentifier, type Ping } from '../collector/identify.ts';
 import type { SampledService } from '../collector/instance-table.ts';
-import type { LastGasp } from '../collector/last-gasp.ts';
 import { createObserver, type Observer } from '../collector/observer.ts';
 import { type AnnounceChildKill, type AnnounceKills, createRecorder } from '../collector/recorder.ts';
 import { createSampling, type Sampling } from '../collector/sampling.ts';
 import { createTellOnce, type TellOnce } from '../collector/tell-once.ts';
 import { everyTick } from '../collector/ticker.ts';
-import { failed, messageOf, type Outcome, ok } from '../errors.ts';
+import { messageOf, type Outcome } from '../errors.ts';
 import { openLastGasp } from './last-gasp.ts';
+import { openLookJobs } from './look-jobs.ts';
 
 /** Four of them make the time after which the bot says that no collector is there. */
 const BEAT_SECONDS = HEARTBEAT_TTL_SECONDS / 4;
-const LOOK_DEADLINE_SECONDS = 90;
-const DEFAULT_WINDOW_SECONDS = 10;
 /** Last words to Redis: it may be what is down. */
 const LAST_WRITE_MS = 2000;
 
@@ -46,7 +43,7 @@ export type CollectorOptions = {
     lookTwice: (target: Target, options: LookOptions) => Promise<Outcome<Snapshot>>;
   };
   /** Services whose processes are not on this machine: looks only, their samples come from elsewhere. */
-  far?: ReadonlyMap<string, (signal: AbortSignal) => Promise<Outcome<Snapshot>>>;
+  far?: ReadonlyMap<string, (context: FarLookContext) => Promise<Outcome<Snapshot>>>;
   /** Where OOM kills open their incident; absent: nobody is told. */
   announceKills?: AnnounceKills;
   announceChildKill?: AnnounceChildKill;
@@ -78,8 +75,12 @@ export type LookOptions = {
   fork: boolean;
   /** A process of the same service to compare with; null: there is none. */
   sibling: Target | null;
+  /** Stores what was seen so far, before the next rung begins. */
+  keep?: (partial: Snapshot) => Promise<void>;
   signal: AbortSignal;
 };
+
+export type FarLookContext = Pick<LookOptions, 'keep' | 'signal'>;
 
 /** Runs until the signal aborts; then writes what waits, answers the looks under way and closes what it opened. */
 export async function runCollector(options: CollectorOptions): Promise<void> {
@@ -87,7 +88,7 @@ export async function runCollector(options: CollectorOptions): Promise<void> {
   const who = nameCollector(host);
   const { sampling, observer, tellOnce } = openSampling(options, { who, host });
   const lastGasp = openLastGasp(options);
-  const worker = openSnapshotWorker(options, { sampling, observer, tellOnce }, lastGasp);
+  const worker = openLookJobs(options, { sampling, observer, tellOnce }, lastGasp);
   const tick = () => {
     sampling.tick();
     // One that stands by leaves it to the one that samples.
@@ -116,7 +117,7 @@ export async function runCollector(options: CollectorOptions): Promise<void> {
   }
 }
 
-type Opened = { sampling: Sampling; observer: Observer; tellOnce: TellOnce };
+export type Opened = { sampling: Sampling; observer: Observer; tellOnce: TellOnce };
 type Identity = { who: string; host: string };
 
 function openSampling(options: CollectorOptions, { who, host }: Identity): Opened {
@@ -149,39 +150,6 @@ function openSampling(options: CollectorOptions, { who, host }: Identity): Opene
     signal,
   });
   return { sampling, observer, tellOnce };
-}
-
-function openSnapshotWorker(options: CollectorOptions, { sampling, observer, tellOnce }: Opened, lastGasp: LastGasp) {
-  const services = new Map(options.services.map((service) => [service.name, service]));
-  return startSnapshotWorker<Target>({
-    connection: options.queueConnection,
-    prefix: options.prefix,
-    site: options.site,
-    deadlineSeconds: LOOK_DEADLINE_SECONDS,
-    chooseTarget(service, instance) {
-      if (options.far?.has(service) === true) return ok(farTarget(service));
-      sampling.lookAround();
-      return chooseTarget(observer.tables, service, instance);
-    },
-    takeLook(target, service, signal) {
-      const lookFar = options.far?.get(service);
-      if (lookFar !== undefined) return lookFar(signal);
-      const found = services.get(service);
-      const { windowSeconds = DEFAULT_WINDOW_SECONDS, attach = false, fork = false, sockets = null } = found ?? {};
-      const sibling = chooseSibling(observer.tables, service, target);
-      const attachIn = attach ? sockets : null;
-      return lastGasp.standBack(() =>
-        options.probe.lookTwice(target, { windowSeconds, attachIn, fork, sibling, signal }),
-      );
-    },
-    onError: (error) =>
-      tellOnce('snapshot queue', failed('upstream', messageOf(error), 'Check REDIS_URL and that Redis runs')),
-  });
-}
-
-/** Which process it is, is known only there: all looks at one far service wait for each other. */
-function farTarget(service: string): Target {
-  return { pid: 0, startTicks: 0, socketPath: null, instance: `far:${service}`, release: null };
 }
 
 async function beatIfOnline(

@@ -3,7 +3,7 @@ import { toOutsideLook } from '../adapters/procfs/layers.ts';
 import { dockerFarSide } from '../adapters/transports/docker.ts';
 import type { FarSide } from '../adapters/transports/far-side.ts';
 import { kubectlFarSide } from '../adapters/transports/kubectl.ts';
-import { lookTwice } from '../adapters/transports/look-twice.ts';
+import { type LookContext, lookTwice } from '../adapters/transports/look-twice.ts';
 import { createRelay, type Relay } from '../adapters/transports/relay.ts';
 import { sshFarSide } from '../adapters/transports/ssh.ts';
 import type { Snapshot } from '../analysis/snapshot.ts';
@@ -18,7 +18,7 @@ export function createFarRelay(
   return createRelay(toFarSide(transport, socketDirectory), env);
 }
 
-export type FarOptions = { windowSeconds: number; fork: boolean; signal: AbortSignal };
+export type FarOptions = Pick<LookContext, 'windowSeconds' | 'fork' | 'keep' | 'signal'>;
 
 /** Two looks at the largest process there. T0 is what /proc tells there, without cgroups and pressure. */
 export async function lookAcross(relay: Relay, options: FarOptions): Promise<Outcome<Snapshot>> {

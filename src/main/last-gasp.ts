@@ -14,14 +14,14 @@ export function openLastGasp(options: CollectorOptions): LastGasp {
   return createLastGasp({
     limitOf: (service) => known.get(service)?.limitBytes ?? null,
     isWanted: (service) => known.get(service)?.nearLimit ?? true,
-    look(target, signalOfLook) {
+    look(target, context) {
       const windowSeconds = Math.min(WINDOW_SECONDS, known.get(target.service)?.windowSeconds ?? WINDOW_SECONDS);
       return probe.lookTwice(target, {
         windowSeconds,
         attachIn: null,
         fork: false,
         sibling: null,
-        signal: signalOfLook,
+        ...context,
       });
     },
     save: (service, { snapshot, ...look }) => looks.save(service, { ...look, snapshot: boundSnapshot(snapshot) }),

@@ -1,10 +1,12 @@
 import { existsSync } from 'node:fs';
+import { readMemoryCgroup, readOomKills } from '../adapters/procfs/cgroup.ts';
 import { lookFromOutside } from '../adapters/procfs/layers.ts';
 import { attachProbe } from '../adapters/transports/attach.ts';
 import { lookTwice } from '../adapters/transports/look-twice.ts';
 import { parseResult } from '../adapters/transports/transport.ts';
 import { unixSocketTransport } from '../adapters/transports/unix-socket.ts';
 import { ProbeIdentity } from '../analysis/look.ts';
+import type { Snapshot } from '../analysis/snapshot.ts';
 import type { Target } from '../collector/choose-target.ts';
 import { ok } from '../errors.ts';
 import { formatDuration } from '../units.ts';
@@ -24,18 +26,21 @@ export const probeAccess: CollectorOptions['probe'] = {
     if (identity.outcome !== 'ok') return identity;
     return ok({ release: identity.value.release, python: identity.value.python });
   },
-  async lookTwice(target, { windowSeconds, attachIn, fork, sibling, signal }) {
+  async lookTwice(target, { windowSeconds, attachIn, fork, sibling, keep, signal }) {
     const { socketPath, notes } = await reach(target, attachIn, signal);
+    const withNotes = (snapshot: Snapshot): Snapshot => ({ ...snapshot, notes: [...notes, ...snapshot.notes] });
+    const cgroup = readMemoryCgroup(target.pid);
     const outcome = await lookTwice(target, {
       transport: socketPath === null ? null : unixSocketTransport(socketPath),
       sibling: toSibling(sibling),
       lookOutside: (process) => lookFromOutside(process),
       fork,
       windowSeconds,
+      keep: async (partial) => await keep?.(withNotes(partial)),
+      readOomKills: () => (cgroup === null ? null : readOomKills(cgroup)),
       signal,
     });
-    if (outcome.outcome !== 'ok') return outcome;
-    return ok({ ...outcome.value, notes: [...notes, ...outcome.value.notes] });
+    return outcome.outcome === 'ok' ? ok(withNotes(outcome.value)) : outcome;
   },
 };
 

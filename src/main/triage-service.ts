@@ -1,7 +1,7 @@
 import { hostname } from 'node:os';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
-import { createSnapshotTaker } from '../adapters/bullmq/snapshot-queue-taker.ts';
+
 import { createBaselineStore } from '../adapters/redis/baseline-store.ts';
 import { endBeating, isSiteAlive, whoServes } from '../adapters/redis/heartbeat.ts';
 import { createIncidentBook, type RedisIncidentBook } from '../adapters/redis/incident-book.ts';
@@ -16,6 +16,7 @@ import { collectorOptions } from './collector-command.ts';
 import { loadRunbooks } from './load-runbooks.ts';
 import { progressOnTerminal } from './progress-on-terminal.ts';
 import { runTriage } from './run-triage.ts';
+import { openSnapshotTaker } from './snapshot-taker.ts';
 import type { TriageArguments } from './triage-arguments.ts';
 import { openWorld, type World } from './world.ts';
 
@@ -96,11 +97,7 @@ async function triageOnce(
   const { config, logger, redis, signal, closers } = world;
   const connection = redis.command();
   const incidents = createIncidentBook(connection, redis.prefix, Date.now);
-  const snapshots = createSnapshotTaker({
-    connection,
-    prefix: redis.prefix,
-    isSiteAlive: (site) => isSiteAlive(connection, redis.prefix, site),
-  });
+  const snapshots = openSnapshotTaker(connection, redis.prefix);
   closers.add('snapshot queues', snapshots.close);
   const ports: Ports = {
     now: Date.now,

@@ -1,4 +1,5 @@
 /** The report for a terminal: the same words as the thread, with everything that a thread folds away. Plain text. */
+import { notesOf } from '../analysis/broken-off.ts';
 import { describeCost } from '../analysis/look-cost.ts';
 import type { Snapshot } from '../analysis/snapshot.ts';
 import { formatBytes, formatDuration } from '../units.ts';
@@ -48,7 +49,7 @@ export function renderReportText(report: Report): string {
       ),
     ),
     ...list('The look itself', snapshot?.cost == null ? [] : [describeCost(snapshot.cost)]),
-    ...list('Notes', snapshot?.notes ?? []),
+    ...list('Notes', snapshot === null ? [] : notesOf(snapshot)),
   ];
   return `${lines.map(printable).join('\n')}\n`;
 }
@@ -79,7 +80,8 @@ function layerLines({ layers, windowSeconds }: Snapshot): string[] {
     const change = deltaBytes === null ? '' : ` (${deltaBytes >= 0 ? '+' : ''}${formatBytes(deltaBytes)})`;
     return `${layer} ${formatBytes(bytes)}${change}`;
   });
-  return list(`Layers of the RSS, with the change in ${formatDuration(windowSeconds)}`, rows);
+  const change = windowSeconds > 0 ? `, with the change in ${formatDuration(windowSeconds)}` : '';
+  return list(`Layers of the RSS${change}`, rows);
 }
 
 /** What this process holds more of than another one of the service. */

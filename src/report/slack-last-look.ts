@@ -1,4 +1,5 @@
 /** What was seen before an OOM kill, in words: a line on the root, and the evidence as a reply. */
+import { describeBreak } from '../analysis/broken-off.ts';
 import type { LastLook } from '../incident/last-look.ts';
 import { formatBytes } from '../units.ts';
 import { escapeMrkdwn, localTime, type SlackMessage } from './slack-blocks.ts';
@@ -21,6 +22,7 @@ function placeOf({ at, usedBytes, limitBytes }: LastLook): string {
 }
 
 function culpritOf({ snapshot }: LastLook): string {
-  const seen = snapshot.gc === null ? 'the inside was not seen then' : 'no container with a name grew in that look';
-  return escapeMrkdwn(culpritPhrase({ snapshot }) ?? seen);
+  const { brokenOff, gc } = snapshot;
+  const seen = gc === null ? 'the inside was not seen then' : 'no container with a name grew in that look';
+  return escapeMrkdwn(culpritPhrase({ snapshot }) ?? (brokenOff === undefined ? seen : describeBreak(brokenOff)));
 }

@@ -1,4 +1,5 @@
 /** The evidence below a report, as replies in its thread: how it was measured, what grew inside, the process, own checks. */
+import { notesOf } from '../analysis/broken-off.ts';
 import { describeCost } from '../analysis/look-cost.ts';
 import type { Snapshot } from '../analysis/snapshot.ts';
 import { formatBytes, formatDuration } from '../units.ts';
@@ -62,7 +63,8 @@ function reply(title: string, parts: readonly Part[], snapshot: Snapshot | null)
 function snapshotSource({ instance, windowSeconds, takenAt, longestPauseSeconds, cost }: Snapshot): string {
   const pause =
     longestPauseSeconds === null ? '' : `, the process was held up for at most ${formatDuration(longestPauseSeconds)}`;
-  return `two looks ${formatDuration(windowSeconds)} apart into ${escapeMrkdwn(instance, 80)}, ${utcTime(takenAt)}${pause}${cost == null ? '' : `; ${describeCost(cost)}`}`;
+  const looks = windowSeconds > 0 ? `two looks ${formatDuration(windowSeconds)} apart` : 'one look';
+  return `${looks} into ${escapeMrkdwn(instance, 80)}, ${utcTime(takenAt)}${pause}${cost == null ? '' : `; ${describeCost(cost)}`}`;
 }
 
 function stepsPart({ steps }: Report): Part {
@@ -155,9 +157,10 @@ function gcPart({ gc }: Snapshot): Part {
   };
 }
 
-function processPart({ process, notes }: Snapshot): Part {
+function processPart(snapshot: Snapshot): Part {
+  const { process } = snapshot;
   const figures = process === null ? [] : processFigures(process).map((figure) => escapeMrkdwn(figure, 300));
-  const told = notes.map((note) => `note: ${escapeMrkdwn(note)}`);
+  const told = notesOf(snapshot).map((note) => `note: ${escapeMrkdwn(note)}`);
   return { title: 'Process', lines: [...(figures.length === 0 ? [] : [figures.join(', ')]), ...told] };
 }
 

@@ -11,14 +11,20 @@ const STEP_DEADLINE_SECONDS = 45;
  * One step with its deadline. Whatever happens in it becomes a result, so that the report always comes; only a stop of
  * the role rejects, with the signal's reason: that is no finding, and another replica takes the step up again.
  */
-export async function attemptStep(name: string, step: RunbookStep, context: StepContext): Promise<StepResult> {
+export async function attemptStep(
+  name: string,
+  step: RunbookStep,
+  context: Omit<StepContext, 'withinSeconds'>,
+): Promise<StepResult> {
   const { ports, service, stepDeadlineSeconds = STEP_DEADLINE_SECONDS } = context;
   const startedAt = ports.now();
-  const deadline = AbortSignal.timeout(Math.ceil((stepDeadlineSeconds + service.snapshotWindowSeconds) * 1000));
+  const withinSeconds = stepDeadlineSeconds + service.snapshotWindowSeconds;
+  const deadline = AbortSignal.timeout(Math.ceil(withinSeconds * 1000));
   const signal = AbortSignal.any([context.signal, deadline]);
-  const { outcome, note, finding } = await untilAborted(runStep(step, { ...context, signal }), signal).catch(
-    (thrown: unknown) => toOutcome(thrown, name, deadline, context),
-  );
+  const { outcome, note, finding } = await untilAborted(
+    runStep(step, { ...context, withinSeconds, signal }),
+    signal,
+  ).catch((thrown: unknown) => toOutcome(thrown, name, deadline, context));
   // A port may answer its abort with a Failure, which would stand in the report for ever.
   if (outcome !== 'ok') context.signal.throwIfAborted();
   return { step: name, kind: step.step, outcome, note, finding, seconds: (ports.now() - startedAt) / 1000 };
@@ -38,7 +44,12 @@ async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T
   }
 }
 
-function toOutcome(thrown: unknown, name: string, deadline: AbortSignal, context: StepContext): StepOutcome {
+function toOutcome(
+  thrown: unknown,
+  name: string,
+  deadline: AbortSignal,
+  context: Omit<StepContext, 'withinSeconds'>,
+): StepOutcome {
   context.signal.throwIfAborted();
   if (deadline.aborted) {
     const note = 'not done: no answer within the deadline of the step. Ask again; if it stays so, read the log';

@@ -43,6 +43,8 @@ export type AnalyzedMemory = {
 
 /** What one step gets: the context, and the results of the steps before it. `signal` also carries the step's deadline. */
 export type StepContext = TriageContext & {
+  /** From the step's beginning to its deadline. */
+  withinSeconds: number;
   incident: Incident;
   results: readonly StepResult[];
   /** The recorded memory and its analysis, once a walk: every step sees the same samples. */

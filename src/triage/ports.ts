@@ -27,10 +27,11 @@ export interface BaselineBook {
 export interface SnapshotTaker {
   /**
    * Looks twice into one live process of the service. Safe to repeat with the same `key`: the work is done once.
-   * `instance`: the one to look at, else the taker picks the largest.
+   * `instance`: the one to look at, else the taker picks the largest. After `withinSeconds` what was seen so far is the
+   * answer, if anything was: a snapshot that is `brokenOff`.
    */
   takeSnapshot(
-    request: { key: string; service: string; site: string; instance: string | null },
+    request: { key: string; service: string; site: string; instance: string | null; withinSeconds?: number },
     signal: AbortSignal,
   ): Promise<Outcome<Snapshot>>;
 }

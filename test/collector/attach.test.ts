@@ -1,12 +1,11 @@
 import { hostname } from 'node:os';
 import { pino } from 'pino';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { createSnapshotTaker } from '../../src/adapters/bullmq/snapshot-queue-taker.ts';
 import { readProcess } from '../../src/adapters/procfs/process.ts';
-import { isSiteAlive } from '../../src/adapters/redis/heartbeat.ts';
 import { createInstanceStore } from '../../src/adapters/redis/instance-store.ts';
 import { runCollector } from '../../src/main/collector.ts';
 import { probeAccess } from '../../src/main/probe-access.ts';
+import { openSnapshotTaker } from '../../src/main/snapshot-taker.ts';
 import { startRedis, type TestRedis } from '../support/redis.ts';
 import { createPrograms, type Programs } from './programs.ts';
 
@@ -54,11 +53,7 @@ test('a process without a probe gets one where the service allows it, and is com
     await expect
       .poll(async () => (await instances.list('checkout')).map(({ release }) => release), PATIENTLY)
       .toEqual(expect.arrayContaining(['v1', 'v2']));
-    const taker = createSnapshotTaker({
-      connection: redis.connect(),
-      prefix: PREFIX,
-      isSiteAlive: async (name) => await isSiteAlive(client, PREFIX, name),
-    });
+    const taker = openSnapshotTaker(redis.connect(), PREFIX);
     const request = { key: 'M-1/snapshot', service: 'checkout', site: 'here', instance };
     const answer = await taker.takeSnapshot(request, AbortSignal.timeout(60_000));
     await taker.close();

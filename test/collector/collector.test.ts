@@ -3,7 +3,6 @@ import { hostname } from 'node:os';
 import type { Redis } from 'ioredis';
 import { pino } from 'pino';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { createSnapshotTaker } from '../../src/adapters/bullmq/snapshot-queue-taker.ts';
 import { collectorMemory } from '../../src/adapters/redis/collector-memory.ts';
 import { claimSampling, isSiteAlive } from '../../src/adapters/redis/heartbeat.ts';
 import { samplerKey } from '../../src/adapters/redis/keys.ts';
@@ -11,6 +10,7 @@ import type { ServiceMemory } from '../../src/analysis/memory.ts';
 import { hasEnded, nameCollector } from '../../src/collector/collector-identity.ts';
 import { runCollector } from '../../src/main/collector.ts';
 import { probeAccess } from '../../src/main/probe-access.ts';
+import { openSnapshotTaker } from '../../src/main/snapshot-taker.ts';
 import { startRedis, type TestRedis } from '../support/redis.ts';
 import { createPrograms, type Programs } from './programs.ts';
 
@@ -82,13 +82,7 @@ function instanceOf(memory: ServiceMemory | null, pid: number) {
 }
 
 function openTaker() {
-  const connection = redis.connect();
-  const taker = createSnapshotTaker({
-    connection,
-    prefix: PREFIX,
-    isSiteAlive: (name) => isSiteAlive(connection, PREFIX, name),
-    deadlineSeconds: 20,
-  });
+  const taker = openSnapshotTaker(redis.connect(), PREFIX, 20);
   stops.push(taker.close);
   return taker;
 }

@@ -1,10 +1,13 @@
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { boundSnapshot, MAX_SNAPSHOT_BYTES } from '../../src/adapters/bullmq/snapshot-bound.ts';
-import { snapshotJobId, snapshotQueueName } from '../../src/adapters/bullmq/snapshot-queue.ts';
+import { lookIdOf, snapshotJobId, snapshotQueueName } from '../../src/adapters/bullmq/snapshot-queue.ts';
 import { createSnapshotTaker } from '../../src/adapters/bullmq/snapshot-queue-taker.ts';
 import { type SnapshotWorkerOptions, startSnapshotWorker } from '../../src/adapters/bullmq/snapshot-queue-worker.ts';
+import { lookSoFarKey } from '../../src/adapters/redis/keys.ts';
+import { createLooksSoFar } from '../../src/adapters/redis/looks-so-far.ts';
+import { upTo } from '../../src/analysis/broken-off.ts';
 import { Snapshot } from '../../src/analysis/snapshot.ts';
-import { ok } from '../../src/errors.ts';
+import { inconclusive, ok } from '../../src/errors.ts';
 import { startRedis, type TestRedis } from '../support/redis.ts';
 
 const PREFIX = '{queue-test}';
@@ -25,7 +28,15 @@ afterEach(async () => {
   isAlive = true;
 });
 
-function openWorker(takeLook: SnapshotWorkerOptions<Target>['takeLook'], deadlineSeconds = 20) {
+const soFar = () => createLooksSoFar(redis.connect(), PREFIX);
+
+type Options = SnapshotWorkerOptions<Target>;
+
+function openWorker(
+  takeLook: Options['takeLook'],
+  deadlineSeconds = 20,
+  chooseTarget: Options['chooseTarget'] = (_service, instance) => ok({ instance: instance ?? '1.1' }),
+) {
   const connection = redis.connect();
   const worker = startSnapshotWorker<Target>({
     connection,
@@ -33,8 +44,9 @@ function openWorker(takeLook: SnapshotWorkerOptions<Target>['takeLook'], deadlin
     site,
     deadlineSeconds,
     lockMs: 1000,
-    chooseTarget: (_service, instance) => ok({ instance: instance ?? '1.1' }),
+    chooseTarget,
     takeLook,
+    soFar: soFar(),
     onError: () => {},
   });
   closers.push(worker.close);
@@ -43,16 +55,21 @@ function openWorker(takeLook: SnapshotWorkerOptions<Target>['takeLook'], deadlin
 
 function take(
   key: string,
-  { instance = null, deadlineSeconds = 20 }: { instance?: string | null; deadlineSeconds?: number } = {},
+  {
+    instance = null,
+    deadlineSeconds = 20,
+    ...rest
+  }: { instance?: string | null; deadlineSeconds?: number; withinSeconds?: number } = {},
 ) {
   const taker = createSnapshotTaker({
     connection: redis.connect(),
     prefix: PREFIX,
     isSiteAlive: async () => isAlive,
+    soFar: soFar(),
     deadlineSeconds,
   });
   closers.push(taker.close);
-  return taker.takeSnapshot({ key, service: 'checkout', site, instance }, AbortSignal.timeout(30_000));
+  return taker.takeSnapshot({ key, service: 'checkout', site, instance, ...rest }, AbortSignal.timeout(30_000));
 }
 
 test('the same key asked at the same time by two bots is one look with one answer', async () => {
@@ -102,6 +119,99 @@ test('another collector looks again when the first one died in the look', async 
   expect(await answer).toMatchObject({ outcome: 'ok', value: { rssBytes: 2 } });
 });
 
+test('what a collector saw before it died in the look is the answer when the process is gone by then', async () => {
+  let died = false;
+  const { connection } = openWorker(async ({ instance }, _service, { keep }) => {
+    await keep(upTo('first-look', 2, aSnapshot(instance, 7)));
+    died = true;
+    return await new Promise(() => {});
+  });
+  const answer = take('M-1/snapshot', { instance: '5.5' });
+  await expect.poll(() => died, { timeout: 10_000 }).toBe(true);
+  closers.shift();
+  connection.disconnect();
+  const gone = inconclusive('operator', 'instance 5.5 of checkout is gone', 'Ask again');
+  openWorker(
+    () => Promise.reject(new Error('nobody to look at')),
+    20,
+    (_service, instance) => (instance === '5.5' ? gone : ok({ instance: '6.6' })),
+  );
+  expect(await answer).toMatchObject({
+    outcome: 'ok',
+    value: {
+      instance: '5.5',
+      rssBytes: 7,
+      brokenOff: { rung: 'first-look', why: expect.stringMatching(/collector was killed.*5\.5 of checkout is gone/) },
+    },
+  });
+});
+
+test('a look that is begun again and comes less far does not lose what was seen the first time', async () => {
+  let looks = 0;
+  const { connection } = openWorker(async ({ instance }, _service, { keep }) => {
+    await keep(upTo('second-look', 9, aSnapshot(instance, 7)));
+    looks += 1;
+    return await new Promise(() => {});
+  });
+  const answer = take('M-1/snapshot');
+  await expect.poll(() => looks, { timeout: 10_000 }).toBe(1);
+  closers.shift();
+  connection.disconnect();
+  openWorker(async ({ instance }, _service, { keep }) => {
+    await keep(upTo('outside', 1, aSnapshot(instance, 8)));
+    return inconclusive('upstream', 'process 1 has ended', 'ask again');
+  });
+  const value = { rssBytes: 7, brokenOff: { rung: 'second-look', why: expect.stringContaining('has ended') } };
+  expect(await answer).toMatchObject({ outcome: 'ok', value });
+});
+
+test.each([
+  ['does not come back in time', 2, true, 'did not answer within 2 s'],
+  ['is the last of its site', 20, false, 'no collector reported'],
+] as const)('what a collector saw that %s is the answer', async (_, withinSeconds, stays, why) => {
+  openWorker(async ({ instance }, _service, { keep }) => {
+    await keep(upTo('first-look', 2, aSnapshot(instance, 7)));
+    isAlive = stays;
+    return await new Promise(() => {});
+  });
+  const answer = await take('M-1/snapshot', { withinSeconds });
+  expect(answer).toMatchObject({
+    outcome: 'ok',
+    value: { rssBytes: 7, brokenOff: { why: expect.stringContaining(why) } },
+  });
+});
+
+test('a collector that is stopped in a look answers with what it saw', async () => {
+  const looking = gate();
+  const { worker } = openWorker(async ({ instance }, _service, { keep }) => {
+    await keep(upTo('first-look', 2, aSnapshot(instance, 7)));
+    looking.open();
+    return await new Promise(() => {});
+  });
+  const answer = take('M-1/snapshot');
+  await looking.opened;
+  await worker.close();
+  expect(await answer).toMatchObject({
+    outcome: 'ok',
+    value: { brokenOff: { why: expect.stringContaining('stopped') } },
+  });
+});
+
+test('what was seen so far is bounded like an answer, and expires', async () => {
+  const container = { ...aContainer('x'.repeat(5000)), type: 'y'.repeat(5000) };
+  const huge = { ...aSnapshot('1.1', 1), containers: Array.from({ length: 5000 }, () => container) };
+  openWorker(async (_target, _service, { keep }) => {
+    await keep(upTo('first-look', 2, huge));
+    return ok(aSnapshot('1.1', 1));
+  });
+  await take('M-1/snapshot');
+  const key = lookSoFarKey(PREFIX, lookIdOf(site, snapshotJobId('M-1/snapshot')));
+  const client = redis.connect();
+  expect(await client.strlen(key)).toBeGreaterThan(100);
+  expect(await client.strlen(key)).toBeLessThanOrEqual(MAX_SNAPSHOT_BYTES);
+  expect(await client.ttl(key)).toBeGreaterThan(60);
+});
+
 test('a look that never ends is answered after its deadline, and the next one of that target is not held up', async () => {
   let looks = 0;
   openWorker(({ instance }) => {
@@ -135,6 +245,7 @@ test('a collector ends while it waits for a lost Redis', async () => {
       deadlineSeconds: 20,
       chooseTarget: () => ok({ instance: '1.1' }),
       takeLook: async () => ok(aSnapshot('1.1', 1)),
+      soFar: createLooksSoFar(own.connect(), PREFIX),
       onError: () => {},
     });
     await own.kill();
@@ -163,7 +274,12 @@ test('gives up when the last collector of the site is gone, and at the deadline 
 });
 
 test('rejects with the reason of an abort, and leaves the job for whoever goes on', async () => {
-  const taker = createSnapshotTaker({ connection: redis.connect(), prefix: PREFIX, isSiteAlive: async () => true });
+  const taker = createSnapshotTaker({
+    connection: redis.connect(),
+    prefix: PREFIX,
+    isSiteAlive: async () => true,
+    soFar: soFar(),
+  });
   closers.push(taker.close);
   const stop = new AbortController();
   const request = { key: 'M-1/snapshot', service: 'checkout', site, instance: null };

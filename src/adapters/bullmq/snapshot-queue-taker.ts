@@ -1,9 +1,10 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { type ConnectionOptions, type Job, Queue } from 'bullmq';
+import { brokenOffBy } from '../../analysis/broken-off.ts';
 import type { Snapshot } from '../../analysis/snapshot.ts';
-import { type Failure, failed, inconclusive, messageOf, type Outcome } from '../../errors.ts';
+import { type Failure, failed, inconclusive, messageOf, type Outcome, ok } from '../../errors.ts';
 import type { SnapshotTaker } from '../../triage/ports.ts';
-import { SnapshotAnswer, snapshotJobId, snapshotQueueName } from './snapshot-queue.ts';
+import { lookIdOf, type SeenSoFar, SnapshotAnswer, snapshotJobId, snapshotQueueName } from './snapshot-queue.ts';
 
 /** Enough for a collector that was killed in the look to come back and look again (lock 15 s, stalled check 15 s, look 90 s). */
 const DEADLINE_SECONDS = 150;
@@ -19,6 +20,7 @@ export type SnapshotTakerOptions = {
   prefix: string;
   /** Whether any collector of the site is alive. */
   isSiteAlive: (site: string) => Promise<boolean>;
+  soFar: Pick<SeenSoFar, 'find'>;
   deadlineSeconds?: number;
 };
 
@@ -45,7 +47,17 @@ export function createSnapshotTaker(options: SnapshotTakerOptions): SnapshotTake
   async function take(request: Request, signal: AbortSignal): Promise<Outcome<Snapshot>> {
     const queue = queueOf(request.site);
     const job = await answered(addJob(queue, request), signal);
-    return await pollUntilDone({ queue, jobId: job.id ?? '', request, options, deadlineSeconds, signal });
+    const jobId = job.id ?? '';
+    const within = Math.min(deadlineSeconds, request.withinSeconds ?? deadlineSeconds);
+    const answer = await pollUntilDone({ queue, jobId, request, options, deadlineSeconds: within, signal });
+    return answer.outcome === 'ok' ? answer : await orSeenSoFar(answer, lookIdOf(request.site, jobId), signal);
+  }
+
+  /** No answer came: what the look saw before its collector was lost is one, too. */
+  async function orSeenSoFar(failure: Failure, lookId: string, signal: AbortSignal): Promise<Outcome<Snapshot>> {
+    const seen = await answered(options.soFar.find(lookId), signal).catch(() => null);
+    signal.throwIfAborted();
+    return seen === null ? failure : ok(brokenOffBy(failure.why, seen));
   }
 
   return {

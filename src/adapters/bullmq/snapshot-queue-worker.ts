@@ -1,14 +1,17 @@
 import { type ConnectionOptions, Worker } from 'bullmq';
+import { brokenOffBy, furtherOf } from '../../analysis/broken-off.ts';
 import type { Snapshot } from '../../analysis/snapshot.ts';
 import { failed, inconclusive, messageOf, type Outcome, ok } from '../../errors.ts';
 import { closeWorker } from '../close-worker.ts';
 import { boundSnapshot } from './snapshot-bound.ts';
-import { SnapshotJob, snapshotQueueName } from './snapshot-queue.ts';
+import { lookIdOf, type SeenSoFar, SnapshotJob, snapshotQueueName } from './snapshot-queue.ts';
 
 /** Looks at different targets under way at once. A look is mostly waiting between its two halves. */
 const CONCURRENCY = 8;
 /** Renewed at half time. A killed collector's job is taken over after the lock and one check, twice this time. */
 const LOCK_MS = 15_000;
+/** One string of Redis. */
+const FIND_MS = 2000;
 /** The looks are aborted by then: what is left is one write to Redis for each. */
 const LAST_ANSWERS_MS = 2000;
 
@@ -22,41 +25,25 @@ export type SnapshotWorkerOptions<Target extends { instance: string }> = {
   lockMs?: number;
   /** The live process that the job means; a Failure when there is none. */
   chooseTarget: (service: string, instance: string | null) => Outcome<Target>;
-  /** Looks twice; must be safe to repeat. */
-  takeLook: (target: Target, service: string, signal: AbortSignal) => Promise<Outcome<Snapshot>>;
+  /** Looks twice; must be safe to repeat. Hands over what it has seen after each rung, before the next one begins. */
+  takeLook: (target: Target, service: string, context: TakeLookContext) => Promise<Outcome<Snapshot>>;
+  soFar: SeenSoFar;
   onError: (error: Error) => void;
 };
+
+export type TakeLookContext = { keep: (partial: Snapshot) => Promise<void>; signal: AbortSignal };
 
 /**
  * Takes the snapshot jobs of a site: one at a time for each target, several targets at once. A job is answered even when
  * the look fails; it runs again when the collector died in it, once.
- * `close` aborts the looks under way, answers their jobs, and ends.
+ * `close` aborts the looks under way, answers their jobs with what they saw, and ends.
  */
 export function startSnapshotWorker<Target extends { instance: string }>(
   options: SnapshotWorkerOptions<Target>,
 ): { close: () => Promise<void> } {
   const closing = new AbortController();
-  const busy = new Map<string, Promise<unknown>>();
-
-  async function process(data: unknown): Promise<Outcome<Snapshot>> {
-    const job = SnapshotJob.safeParse(data);
-    if (!job.success) return ofAnotherVersion();
-    const { service, instance } = job.data;
-    const target = options.chooseTarget(service, instance);
-    if (target.outcome !== 'ok') return target;
-    const deadline = AbortSignal.any([closing.signal, AbortSignal.timeout(options.deadlineSeconds * 1000)]);
-    const name = target.value.instance;
-    const turn = afterwards(busy.get(name), () => {
-      if (deadline.aborted) return late(name, options.deadlineSeconds);
-      return look(options, target.value, service, deadline);
-    });
-    busy.set(name, turn);
-    const answer = await Promise.race([turn, whenAborted(deadline, () => late(name, options.deadlineSeconds))]);
-    if (busy.get(name) === turn) busy.delete(name);
-    return answer;
-  }
-
-  const worker = new Worker(snapshotQueueName(options.site), async (job) => await process(job.data), {
+  const takeJob = createJobTaker(options, closing.signal);
+  const worker = new Worker(snapshotQueueName(options.site), async (job) => await takeJob(job.id ?? '', job.data), {
     connection: options.connection,
     prefix: options.prefix,
     concurrency: CONCURRENCY,
@@ -75,17 +62,65 @@ export function startSnapshotWorker<Target extends { instance: string }>(
   };
 }
 
+/** Answers one job; looks at one target wait for each other. */
+function createJobTaker<Target extends { instance: string }>(
+  options: SnapshotWorkerOptions<Target>,
+  closing: AbortSignal,
+): (jobId: string, data: unknown) => Promise<Outcome<Snapshot>> {
+  const busy = new Map<string, Promise<unknown>>();
+  const { soFar, deadlineSeconds } = options;
+  return async (jobId, data) => {
+    const lookId = lookIdOf(options.site, jobId);
+    const job = SnapshotJob.safeParse(data);
+    if (!job.success) return ofAnotherVersion();
+    const { service, instance } = job.data;
+    const earlier = await findEarlier(lookId, soFar, closing);
+    const target = options.chooseTarget(service, earlier?.instance ?? instance);
+    if (target.outcome !== 'ok') return orElse(target, earlier);
+    const deadline = AbortSignal.any([closing, AbortSignal.timeout(deadlineSeconds * 1000)]);
+    const name = target.value.instance;
+    let seen = earlier;
+    const keep = async (partial: Snapshot): Promise<void> => {
+      seen = boundSnapshot(seen === null ? partial : furtherOf(partial, seen));
+      await soFar.keep(lookId, seen);
+    };
+    const turn = afterwards(busy.get(name), () => {
+      if (deadline.aborted) return late(name, deadlineSeconds);
+      return look(options, target.value, service, { keep, signal: deadline });
+    });
+    busy.set(name, turn);
+    const answer = await Promise.race([turn, whenAborted(deadline, () => late(name, deadlineSeconds))]);
+    if (busy.get(name) === turn) busy.delete(name);
+    return orElse(answer, seen);
+  };
+}
+
+/** What a collector saw that was killed in this job. Of that process, more is wanted. */
+async function findEarlier(lookId: string, soFar: SeenSoFar, closing: AbortSignal): Promise<Snapshot | null> {
+  const late = AbortSignal.any([closing, AbortSignal.timeout(FIND_MS)]);
+  const found = await Promise.race([soFar.find(lookId).catch(() => null), whenAborted(late, () => null)]);
+  return found === null ? null : brokenOffBy('the collector was killed, or lost Redis', found);
+}
+
+/** The answer; where it is none or came less far, what was seen before it. */
+function orElse(answer: Outcome<Snapshot>, seen: Snapshot | null): Outcome<Snapshot> {
+  if (seen === null) return answer;
+  if (answer.outcome === 'ok') return ok(furtherOf(answer.value, seen));
+  const before = seen.brokenOff?.why ?? null;
+  return ok(brokenOffBy(before === null ? answer.why : `${before}; then ${answer.why}`, seen));
+}
+
 async function look<Target extends { instance: string }>(
   { takeLook, deadlineSeconds }: SnapshotWorkerOptions<Target>,
   target: Target,
   service: string,
-  signal: AbortSignal,
+  context: TakeLookContext,
 ): Promise<Outcome<Snapshot>> {
   try {
-    const answer = await takeLook(target, service, signal);
+    const answer = await takeLook(target, service, context);
     return answer.outcome === 'ok' ? ok(boundSnapshot(answer.value)) : answer;
   } catch (error) {
-    if (signal.aborted) return late(target.instance, deadlineSeconds);
+    if (context.signal.aborted) return late(target.instance, deadlineSeconds);
     return failed('us', `the look at ${target.instance} broke: ${messageOf(error)}`, 'Read the log of the collector');
   }
 }

@@ -24,6 +24,17 @@ export const SnapshotAnswer = z.discriminatedUnion('outcome', [
 ]);
 export type SnapshotAnswer = z.infer<typeof SnapshotAnswer>;
 
+/** Where looks that are under way leave what they have seen so far: whoever waits has it when they don't end. */
+export interface SeenSoFar {
+  keep(lookId: string, partial: Snapshot): Promise<void>;
+  find(lookId: string): Promise<Snapshot | null>;
+}
+
+/** Of a job among those of all sites. */
+export function lookIdOf(site: string, jobId: string): string {
+  return `${snapshotQueueName(site)}/${jobId}`;
+}
+
 /** BullMQ allows no colon in names; whatever else a site is called, the name is short and its own. */
 export function snapshotQueueName(site: string): string {
   return /^[A-Za-z0-9_-]{1,40}$/.test(site) ? `snapshot-${site}` : `snapshot-${hash(site)}`;

@@ -92,3 +92,8 @@ export function shiftCursorKey(prefix: string, team: string): string {
 export function lastLooksKey(prefix: string, service: string): string {
   return `${prefix}:last-looks:${encodeURIComponent(service)}`;
 }
+
+/** String that expires: what a look that is under way has seen so far, as JSON. */
+export function lookSoFarKey(prefix: string, lookId: string): string {
+  return `${prefix}:look-so-far:${encodeURIComponent(lookId)}`;
+}

@@ -23,8 +23,13 @@ const ATTEMPTS = 2;
 /** A forked child reads a heap of 5M objects in some seconds; it ends itself after these. */
 const CHILD_SECONDS = 15;
 
-/** `fork`: T3 too, a forked child that reads the whole heap. */
-export type InsideOptions = { fork: boolean; signal: AbortSignal };
+export type InsideOptions = {
+  /** T3 too: a forked child that reads the whole heap. */
+  fork: boolean;
+  /** Gets what T1 told before the process is forked, which waits for it. */
+  beforeFork?: (seen: InsideLook) => Promise<void>;
+  signal: AbortSignal;
+};
 
 /**
  * T1: one look by the probe, verb by verb, each answer kept even if the next one fails. `earlier`: the first look, when
@@ -34,7 +39,7 @@ export async function lookInside(
   transport: Transport,
   target: { pid: number; startTicks: number },
   earlier: InsideLook | null,
-  { fork, signal }: InsideOptions,
+  { fork, beforeFork, signal }: InsideOptions,
 ): Promise<Outcome<InsideLook>> {
   const notes: string[] = [];
   const identity = await askFor(transport, signal, ProbeIdentity, { verb: 'ping' }, PING_DEADLINE_MS);
@@ -59,8 +64,11 @@ export async function lookInside(
     notes.push('containers: the census was cut short, the program has too many objects in reach of its modules.');
   if (since !== null && census?.since === null)
     notes.push('containers: the first census had expired, growth is not known.');
-  const child = fork ? await orNote('forked child', askChild(transport, earlier, signal)) : null;
-  return ok({ identity: identity.value, layers, runtime, census, types, child, notes: [...notes, ...notesOf(child)] });
+  const seen = { identity: identity.value, layers, runtime, census, types, child: null, notes: [...notes] };
+  if (!fork) return ok(seen);
+  await beforeFork?.(seen);
+  const child = await orNote('forked child', askChild(transport, earlier, signal));
+  return ok({ ...seen, child, notes: [...notes, ...notesOf(child)] });
 
   async function orNote<T>(what: string, asked: Promise<Outcome<T>>): Promise<T | null> {
     const outcome = await asked;

@@ -1,12 +1,16 @@
+import { describeBreak } from '../../analysis/broken-off.ts';
 import type { Snapshot } from '../../analysis/snapshot.ts';
 import { findingOf } from '../../report/build-report.ts';
 import { formatBytes, formatDuration } from '../../units.ts';
 import type { StepContext, StepOutcome } from '../context.ts';
 import { notDone } from './not-done.ts';
 
+/** Of the step's time: what a look that does not end has seen so far is asked for while there is time to answer. */
+const OF_THE_STEP = 0.9;
+
 /** `snapshot`: two looks into the live process that grows fastest, by a job on the queue of its site. */
 export async function snapshot(context: StepContext): Promise<StepOutcome> {
-  const { ports, service, incident, results, takeSnapshot, signal } = context;
+  const { ports, service, incident, results, takeSnapshot, withinSeconds, signal } = context;
   if (!takeSnapshot) return { outcome: 'inconclusive', note: 'not taken: it was asked to leave it out', finding: null };
   const answer = await ports.snapshots.takeSnapshot(
     {
@@ -14,11 +18,15 @@ export async function snapshot(context: StepContext): Promise<StepOutcome> {
       service: service.name,
       site: service.site,
       instance: findingOf(results, 'compare')?.worstInstance ?? null,
+      withinSeconds: withinSeconds * OF_THE_STEP,
     },
     signal,
   );
   if (answer.outcome !== 'ok') return notDone(answer);
-  return { outcome: 'ok', note: describe(answer.value), finding: { kind: 'snapshot', snapshot: answer.value } };
+  const finding = { kind: 'snapshot', snapshot: answer.value } as const;
+  const { brokenOff } = answer.value;
+  if (brokenOff !== undefined) return { outcome: 'inconclusive', note: describeBreak(brokenOff), finding };
+  return { outcome: 'ok', note: describe(answer.value), finding };
 }
 
 function describe(taken: Snapshot): string {
