@@ -38,6 +38,14 @@ export function instanceOf({ labels }: Pick<Alert, 'labels'>): string | null {
   return labels['pod'] ?? labels['instance'] ?? null;
 }
 
+/** As kube-state-metrics and the usual relabellings have it, our watch of pods too. */
+const NODE_LABELS = ['node', 'kubernetes_node', 'nodename'];
+
+/** The machine that it happened on; null: no label names one. */
+export function nodeOf({ labels }: Pick<Alert, 'labels'>): string | null {
+  return NODE_LABELS.map((name) => labels[name]).find((node) => node !== undefined && node !== '') ?? null;
+}
+
 /** A label of a rule that says what it is about, where its name doesn't. Ours (`runbooks/prometheus/`) carry it. */
 const KIND_LABEL = 'memtriage_kind';
 

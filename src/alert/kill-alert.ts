@@ -1,8 +1,8 @@
 import { CHILD_KILL } from '../incident/child-kill.ts';
 import type { Alert } from './alert.ts';
 
-/** A process that the collector saw end while its cgroup's `oom_kill` rose. `at`: epoch seconds. */
-export function toKillAlert(service: string, { at, instance }: { at: number; instance: string }): Alert {
+/** A process that the collector saw end while its cgroup's `oom_kill` rose. `at`: epoch seconds; `node`: its host. */
+export function toKillAlert(service: string, { at, instance }: { at: number; instance: string }, node: string): Alert {
   return {
     schema: 1,
     source: 'collector',
@@ -14,7 +14,7 @@ export function toKillAlert(service: string, { at, instance }: { at: number; ins
     service,
     name: 'oom_kill of its cgroup',
     summary: `The kernel's OOM killer took process ${instance.split('.')[0]}`,
-    labels: { instance },
+    labels: { instance, node },
   };
 }
 

@@ -17,6 +17,8 @@ export const Occurrence = z.object({
   summary: z.string(),
   /** Pod or process; null: it is about the service. */
   instance: z.string().nullable(),
+  /** The machine that it happened on; null or absent: not named. */
+  node: z.string().nullable().optional(),
   startsAt: z.string(),
 });
 export type Occurrence = z.infer<typeof Occurrence>;
@@ -31,6 +33,7 @@ export const TimelineEntry = z.object({
   name: z.string(),
   summary: z.string(),
   instance: z.string().nullable(),
+  node: z.string().nullable().optional(),
   /** Who told of it, in the order that they did, and under which keys: one kill has many witnesses. */
   sources: z.array(z.string()),
   keys: z.array(z.string()),
@@ -172,8 +175,15 @@ function findTwin({ timeline }: AlertTally, alert: Occurrence, atMs: number): Ti
   );
 }
 
-function joined(entry: TimelineEntry, { source, key }: Occurrence): TimelineEntry {
-  return { ...entry, sources: [...entry.sources, source], keys: [...entry.keys, key] };
+function joined(entry: TimelineEntry, { source, key, node = null }: Occurrence): TimelineEntry {
+  return { ...entry, node: entry.node ?? node, sources: [...entry.sources, source], keys: [...entry.keys, key] };
+}
+
+/** The node of the newest OOM kill, or null. */
+export function nodeOfLastKill({ timeline }: AlertTally): string | null {
+  return (
+    timeline.findLast(({ kind, event }) => kind === 'oom' && event !== 'resolved' && event !== 'quiet')?.node ?? null
+  );
 }
 
 function isNewInstance({ instances, timeline }: AlertTally, { instance }: Occurrence, atMs: number): boolean {

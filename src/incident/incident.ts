@@ -29,6 +29,10 @@ export const Incident = z.object({
   previous: z.string().optional(),
   /** Absent: no alert belongs to it. */
   alerts: AlertTally.optional(),
+  /** `U-<number>`, the newest that it was killed under, with many others at once; absent: none. */
+  umbrella: z.string().optional(),
+  /** It is listed on that umbrella's root and has none of its own. */
+  isListed: z.boolean().optional(),
 });
 export type Incident = z.infer<typeof Incident>;
 

@@ -14,6 +14,10 @@ export type PagerState = z.infer<typeof PagerState>;
 
 const Someone = z.object({ userId: z.string().nullable(), name: z.string() });
 
+/** Another killed service of the same umbrella, whose page stands for this one's. */
+export const Spared = z.object({ umbrella: z.string(), incident: z.string(), service: z.string() });
+export type Spared = z.infer<typeof Spared>;
+
 /** Who was asked to look at an incident, and who has it. Times RFC 3339. */
 export const Pager = z.object({
   schema: z.literal(1),
@@ -39,12 +43,23 @@ export const Pager = z.object({
     /** When the limit may be reached at the earliest, as the last look that could tell said; null: none could. */
     limitFrom: z.string().nullable(),
   }),
-  pages: z.array(z.object({ round: z.number(), level: z.number(), userIds: z.array(z.string()), at: z.string() })),
+  /** `thread`: where they were asked, the incident's own or an umbrella's; absent: the incident's own. */
+  pages: z.array(
+    z.object({
+      round: z.number(),
+      level: z.number(),
+      userIds: z.array(z.string()),
+      at: z.string(),
+      thread: z.string().optional(),
+    }),
+  ),
   /** `trouble`: how bad it was when they took it. */
   holder: z.object({ userId: z.string(), at: z.string(), trouble: Trouble }).nullable(),
   snoozed: z.object({ by: z.string(), until: z.string() }).nullable(),
   /** The rollback that last failed or did not help, by the time of its end: it asks everybody anew, once. */
   setback: z.string().nullable(),
+  /** For whom else of the same umbrella the team was paged, so that nobody is for this one; null or absent: for nobody. */
+  spared: Spared.nullable().optional(),
   /** When a warning was last raised in the thread. */
   raisedAt: z.string().nullable(),
   /** Plain text, in the team's zone. `clock`: the time to the limit laid over the week; null: there is none. */

@@ -7,7 +7,7 @@ import type { RedisIncidentBook } from '../adapters/redis/incident-book.ts';
 import type { SilenceBook } from '../adapters/redis/silence-book.ts';
 import type { CommandDesk } from '../adapters/slack/command-desk.ts';
 import type { Outbox } from '../adapters/slack/outbox.ts';
-import { type Alert, instanceOf } from '../alert/alert.ts';
+import { type Alert, instanceOf, nodeOf } from '../alert/alert.ts';
 import { judgeKill, type KillEvidence } from '../alert/judge-kill.ts';
 import { placeAlert, placingLine, unplacedKey } from '../alert/place-alert.ts';
 import type { Service } from '../config/config.ts';
@@ -166,6 +166,7 @@ function toOccurrence(alert: Alert): Occurrence {
     name,
     summary,
     instance: instanceOf(alert),
+    node: nodeOf(alert),
     startsAt,
   };
 }

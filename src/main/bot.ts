@@ -21,6 +21,7 @@ import { CommandError, EXIT_USAGE, messageOf } from '../errors.ts';
 import type { Ports } from '../triage/ports.ts';
 import { createTurns } from '../triage/turns.ts';
 import { createActionDesk } from './action-desk.ts';
+import { createAddresses } from './addresses.ts';
 import { startAlerting } from './alerting.ts';
 import { createDesk } from './desk.ts';
 import { createEarlierCase } from './earlier-case.ts';
@@ -43,6 +44,7 @@ import { slackSettings } from './slack-settings.ts';
 import { openSnapshotTaker } from './snapshot-taker.ts';
 import { openPaging, startPaging } from './start-paging.ts';
 import { startTeamNews } from './start-team-news.ts';
+import { openUmbrellas, startUmbrellas } from './start-umbrellas.ts';
 import { startWatching } from './watching.ts';
 import { openWorld, type World } from './world.ts';
 
@@ -95,14 +97,26 @@ async function startBot(world: World): Promise<Bot> {
     silences,
     rollbacks,
     lastLookOf,
+    umbrellaPart: (incident) => umbrellas.part(incident),
     earlierCase: (incident) => earlierCase(incident),
   });
   const links = reportLinks(world);
   const linkTo = (id: string): string | null => links?.linkTo(id) ?? null;
   const outbox = createOutbox({ redis: connection, connection, prefix, web, logger, rootParts, linkTo });
-  const earlierCase = createEarlierCase(outbox.permalink);
+  const addressOf = createAddresses(outbox.permalink);
+  const earlierCase = createEarlierCase(addressOf);
   closers.add('outbox', outbox.close);
   const snapshots = openSnapshotTaker(connection, prefix);
+  const umbrellas = openUmbrellas({
+    world,
+    incidents,
+    pagers,
+    silences,
+    outbox,
+    addressOf,
+    linkTo,
+    refresh: (incidentId) => refresh(incidentId),
+  });
   closers.add('snapshot queues', snapshots.close);
   const delivery = await startOutboxWorker({
     redis: connection,
@@ -111,7 +125,12 @@ async function startBot(world: World): Promise<Bot> {
     prefix,
     web,
     logger,
-    onRootPosted: observing.onRootPosted,
+    onRootPosted(id) {
+      observing.onRootPosted(id);
+      umbrellas
+        .onRootPosted(id)
+        .catch((err: unknown) => logger.debug({ err, id }, 'links to it come with the next look'));
+    },
   });
   closers.add('outbox worker', delivery.close);
 
@@ -122,7 +141,9 @@ async function startBot(world: World): Promise<Bot> {
     baselines,
     snapshots,
     queries: world.prometheus,
-    thread: withProposals(withNewestAlerts(outbox, incidents), (...reported) => rollbackDesk.consider(...reported)),
+    thread: withProposals(withNewestAlerts(outbox, umbrellas.place), (...reported) =>
+      rollbackDesk.consider(...reported),
+    ),
   };
   const rotas = createRotas({ ...world, findPeople: createPeopleByEmail(web) });
   const isOffHours = createOffHours(world, rotas);
@@ -130,6 +151,7 @@ async function startBot(world: World): Promise<Bot> {
   const queue = createTriageQueue(connection, prefix);
   closers.add('triage queue', queue.close);
   const refresh = shareRuns(async (incidentId) => {
+    await umbrellas.place(incidentId);
     await consider(incidentId, paging);
     await refreshThread(incidentId, incidents, outbox, { ...runner, rootParts });
   });
@@ -144,6 +166,7 @@ async function startBot(world: World): Promise<Bot> {
     rotas,
     outbox,
     triageQueue: queue,
+    umbrellas,
     refresh,
   });
   const rollbackDesk = startRollbacks({
@@ -172,6 +195,7 @@ async function startBot(world: World): Promise<Bot> {
   closers.add('triage worker', () => closeWorker(triageWorker));
 
   await patiently(() => queueOrphans(incidents, queue), logger);
+  startUmbrellas(world, umbrellas);
   await startPaging(world, paging);
   await startTeamNews(world, { incidents, pagers, rotas, outbox });
   const desk = createDesk({
@@ -185,6 +209,7 @@ async function startBot(world: World): Promise<Bot> {
     rotas,
     audit,
     silences,
+    umbrellas,
     observing,
     refresh,
   });

@@ -1,3 +1,4 @@
+import { hostname } from 'node:os';
 import { parseArgs } from 'node:util';
 import { createAlertQueue } from '../adapters/bullmq/alert-queue.ts';
 import { toChildKillAlert, toKillAlert } from '../alert/kill-alert.ts';
@@ -26,7 +27,7 @@ export async function collectorCommand(args: readonly string[]): Promise<number>
     await startWatchingPods(world, site, alerts.add);
     await runCollector({
       ...collectorOptions(world, site),
-      announceKills: (service, kills) => alerts.add(kills.map((kill) => toKillAlert(service, kill))),
+      announceKills: (service, kills) => alerts.add(kills.map((kill) => toKillAlert(service, kill, hostname()))),
       announceChildKill: (service, at) => alerts.add([toChildKillAlert(service, at)]),
     });
   } finally {

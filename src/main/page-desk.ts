@@ -12,13 +12,16 @@ import type { Service, Team } from '../config/config.ts';
 import type { Incident } from '../incident/incident.ts';
 import type { Pager } from '../incident/pager.ts';
 import type { Silence } from '../incident/silence.ts';
-import { assess, newPager } from '../oncall/escalation.ts';
+import { threadOf } from '../incident/umbrella.ts';
+import { assess, newPager, type Situation } from '../oncall/escalation.ts';
 import type { Rota } from '../oncall/rota.ts';
 import { isWorseThanTaken, takenByDecider } from '../oncall/taking.ts';
+import { killsText } from '../report/kills-text.ts';
 import { Report } from '../report/report.ts';
 import { renderRaised, renderWorse } from '../report/slack-pager.ts';
 import { judgeCase } from './page-case.ts';
 import type { Rotas } from './rotas.ts';
+import type { UmbrellaDesk } from './umbrella-desk.ts';
 import type { World } from './world.ts';
 
 export type PagingParts = {
@@ -34,6 +37,7 @@ export type PagingParts = {
   messages: DirectMessages;
   escalations: EscalationQueue;
   triageQueue: TriageQueue;
+  umbrellas: Pick<UmbrellaDesk, 'openOf' | 'claimPage'>;
   /** Brings the thread to what is stored of the incident. */
   refresh: (incidentId: string) => Promise<void>;
   now?: () => number;
@@ -64,19 +68,14 @@ export async function consider(incidentId: string, parts: PagingParts): Promise<
     rotaOf(team, parts),
     parts.rotas.hoursOf(team),
   ]);
-  const { situation, recheckMs } = judgeCase({
-    incident,
-    report,
-    team,
-    seen: pager?.seen ?? null,
-    rollback,
-    rota,
-    hours,
-    nowMs,
-  });
+  const known = newPager({ incident: incidentId, service: service.name, team: team.name });
+  const { seen } = pager ?? { seen: null };
+  const judged = judgeCase({ incident, report, team, seen, rollback, rota, hours, nowMs });
+  const { recheckMs } = judged;
+  const situation =
+    silence === null ? await underUmbrella(owned, judged.situation, pager ?? known, parts) : judged.situation;
   // A triage under way says nothing yet: what was decided stands, unless something is killed.
   if (incident.state === 'triaging' && situation.trouble === 'none') return;
-  const known = newPager({ incident: incidentId, service: service.name, team: team.name });
   const done = await parts.pagers.change(incidentId, (before) => {
     if (silence === null) return takenByDecider(assess(before ?? known, situation, nowMs), rollback, nowMs);
     const isTaken = before?.state === 'held' || before?.state === 'snoozed';
@@ -89,14 +88,33 @@ export async function consider(incidentId: string, parts: PagingParts): Promise<
   await queueDue(done.pager, parts);
   await tellHolder(incident, done.pager, parts);
   const { raisedAt } = done.pager;
-  if (raisedAt !== null) await parts.outbox.reply(incident, `raised ${raisedAt}`, renderRaised(done.pager));
+  if (raisedAt !== null) await parts.outbox.reply(threadOf(incident), `raised ${raisedAt}`, renderRaised(done.pager));
+}
+
+/**
+ * Killed with many others at once: the page is about all of them, and each team gets one. Who was spared stays so until
+ * the next kill, whatever becomes of the umbrella.
+ */
+async function underUmbrella(
+  { incident, team }: Owned,
+  situation: Situation,
+  { state, spared = null, seen }: Pager,
+  { umbrellas }: PagingParts,
+): Promise<Situation> {
+  if (situation.decision !== 'page' || situation.trouble !== 'oom') return situation;
+  if (state !== 'quiet' && state !== 'over') return situation;
+  if (spared !== null && situation.kills <= seen.kills) return { ...situation, spared };
+  const open = await umbrellas.openOf(incident);
+  if (open === null) return situation;
+  const why = `${killsText(open)} (${open.id}), ${incident.service} among them`;
+  return { ...situation, why, spared: await umbrellas.claimPage(incident, team.name) };
 }
 
 /** Who has it is not paged again, but shall know: a mention in the thread, once for each step that it became worse. */
 async function tellHolder(incident: Incident, pager: Pager, { outbox }: PagingParts): Promise<void> {
   if (!isWorseThanTaken(pager)) return;
   const { round, seen } = pager;
-  await outbox.reply(incident, `worse ${incident.id} ${round} ${seen.trouble}`, renderWorse(pager));
+  await outbox.reply(threadOf(incident), `worse ${incident.id} ${round} ${seen.trouble}`, renderWorse(pager));
 }
 
 /** Rechecks are planned to the minute: the next full one. */

@@ -1,6 +1,7 @@
 /** Acknowledge, hand over and snooze: decided by what is stored, by those who may. */
 import type { PressAnswer, Submission } from '../adapters/slack/action-desk.ts';
 import type { Pager } from '../incident/pager.ts';
+import { threadOf } from '../incident/umbrella.ts';
 import { onCallAt, peopleOf } from '../oncall/rota.ts';
 import { acknowledge, handOver, type PagerAnswer, type PagerRefusal, snooze } from '../oncall/taking.ts';
 import { shortTime } from '../oncall/zone-time.ts';
@@ -102,7 +103,12 @@ async function decide(
   if (done === null) return NOT_KNOWN;
   if (refused !== null || done.pager === null) return refusalText(refused ?? 'over', done.pager);
   await queueDue(done.pager, parts);
-  await parts.outbox.reply(incident, `pager ${done.pager.version}`, renderPagerEvent(`${text}.`));
+  const said =
+    incident.isListed === true
+      ? `${code(incident.id, 20)} ${escapeMrkdwn(incident.service, 80)}: ${text}.`
+      : `${text}.`;
+  const key = `pager ${incident.id} ${done.pager.version}`;
+  await parts.outbox.reply(threadOf(incident), key, renderPagerEvent(said));
   await parts.refresh(incident.id);
   return null;
 }
@@ -111,7 +117,7 @@ async function tellInPerson({ incident }: Owned, userId: string, text: string, p
   const opened = await parts.messages.channelOf(userId);
   if (opened.outcome !== 'ok') return false;
   const pager = await parts.pagers.find(incident.id);
-  const permalink = await parts.outbox.permalink(incident.id);
+  const permalink = await parts.outbox.permalink(threadOf(incident).id);
   const place = permalink === null ? '' : ` ${permalink}`;
   await parts.outbox.post(
     `pager ${incident.id} ${pager?.version ?? 0}`,

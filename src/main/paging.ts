@@ -3,6 +3,7 @@ import type { EscalationJob } from '../adapters/bullmq/escalation-queue.ts';
 import type { Team } from '../config/config.ts';
 import type { Incident } from '../incident/incident.ts';
 import type { Pager } from '../incident/pager.ts';
+import { threadOf } from '../incident/umbrella.ts';
 import { askLevel, giveUp, wake } from '../oncall/escalation.ts';
 import { levelCount, peopleOfLevel, waitAfter } from '../oncall/levels.ts';
 import { onCallAt } from '../oncall/rota.ts';
@@ -52,7 +53,15 @@ async function runLevel(
     return;
   }
   const userIds = await peopleFor(level, team, nowMs, parts);
-  const asked = { round, level, userIds, waitSeconds: waitAfter(team, level) };
+  const open = await parts.umbrellas.openOf(incident);
+  const thread = open?.id ?? threadOf(incident).id;
+  const asked = {
+    round,
+    level,
+    userIds,
+    waitSeconds: waitAfter(team, level),
+    ...(thread === incidentId ? {} : { thread }),
+  };
   const done = await parts.pagers.change(incidentId, (before) =>
     before === null ? null : askLevel(before, asked, nowMs),
   );
@@ -72,8 +81,9 @@ async function sendPage(incident: Incident, pager: Pager, parts: PagingParts): P
   const page = pager.pages.findLast((one) => one.round === round && one.level === level);
   const unless = pagers.calledOffKey(incident.id, round);
   const key = `page ${incident.id} ${round} ${level}`;
-  await outbox.reply(incident, key, renderPageReply(pager), unless);
-  const permalink = await outbox.permalink(incident.id);
+  const thread = { id: page?.thread ?? incident.id, channelId: incident.channelId };
+  await outbox.reply(thread, key, renderPageReply(pager), unless);
+  const permalink = await outbox.permalink(thread.id);
   const late: string[] = [];
   for (const userId of page?.userIds ?? []) {
     const opened = await messages.channelOf(userId);

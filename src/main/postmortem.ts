@@ -7,6 +7,7 @@ import type { Outbox } from '../adapters/slack/outbox.ts';
 import type { SlackWeb } from '../adapters/slack/slack-web.ts';
 import { uploadToThread } from '../adapters/slack/upload-file.ts';
 import { failed } from '../errors.ts';
+import { threadOf } from '../incident/umbrella.ts';
 import { renderPostmortem } from '../report/postmortem.ts';
 import { Report } from '../report/report.ts';
 
@@ -40,7 +41,9 @@ export async function findPostmortem(
 
 /** Puts it into the incident's thread as a file, and says so. */
 export async function sharePostmortem(incidentId: string, parts: PostmortemParts): Promise<DeskAnswer> {
-  const [text, thread] = await Promise.all([findPostmortem(incidentId, parts), parts.outbox.findThread(incidentId)]);
+  const incident = await parts.incidents.find(incidentId);
+  const place = incident === null ? incidentId : threadOf(incident).id;
+  const [text, thread] = await Promise.all([findPostmortem(incidentId, parts), parts.outbox.findThread(place)]);
   if (text === null) return failed('user', `there is no incident ${incidentId}`, 'See /memtriage status');
   if (thread === null) {
     return failed('user', `${incidentId} has no thread`, `Take it from GET /incidents/${incidentId}.md of the bot`);
@@ -51,6 +54,6 @@ export async function sharePostmortem(incidentId: string, parts: PostmortemParts
   return {
     kind: 'lines',
     title: `Postmortem ${incidentId}`,
-    lines: ['it is in the thread of the incident, as a file'],
+    lines: [`it is in the thread of ${place === incidentId ? 'the incident' : place}, as a file`],
   };
 }

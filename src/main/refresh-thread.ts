@@ -11,8 +11,11 @@ import type { TriageRunner } from './run-triage.ts';
 const MAX_ROUNDS = 50;
 
 /** Messages of a triage with the alerts as they are by now: it read its incident when it began. */
-export function withNewestAlerts(thread: IncidentThread, incidents: RedisIncidentBook): IncidentThread {
-  const newest = async (incident: Incident): Promise<Incident> => (await incidents.find(incident.id)) ?? incident;
+export function withNewestAlerts(
+  thread: IncidentThread,
+  find: (incidentId: string) => Promise<Incident | null>,
+): IncidentThread {
+  const newest = async (incident: Incident): Promise<Incident> => (await find(incident.id)) ?? incident;
   return {
     showProgress: async (incident, progress) => await thread.showProgress(await newest(incident), progress),
     async publishReport(incident, report) {

@@ -18,16 +18,18 @@ export type RootPartsNeeds = {
   silences: Pick<SilenceBook, 'find'>;
   rollbacks: Pick<RollbackBook, 'find'>;
   lastLookOf: (incident: Incident) => Promise<LastLook | null>;
+  umbrellaPart: (incident: Incident) => Promise<RootPart>;
   earlierCase: (incident: Incident) => Promise<RootPart>;
 };
 
-export function createRootParts({ pagers, silences, rollbacks, lastLookOf, earlierCase }: RootPartsNeeds): RootParts {
+export function createRootParts(needs: RootPartsNeeds): RootParts {
+  const { pagers, silences, rollbacks, lastLookOf, umbrellaPart, earlierCase } = needs;
   return async (incident) => {
     const [pager, silence] = await Promise.all([pagers.find(incident.id), silences.find(incident.service)]);
     const shown = await rollbackParts(incident.id, rollbacks);
     const before = lastLookPart(await lastLookOf(incident));
     const states = [...shown, ...(pager === null ? [] : [pagerPart(pager)]), silencePart(silence), lookPart(incident)];
-    return [before, ...states, await earlierCase(incident)];
+    return [before, ...states, await umbrellaPart(incident), await earlierCase(incident)];
   };
 }
 

@@ -13,6 +13,7 @@ import { createUserGroups } from '../adapters/slack/user-groups.ts';
 import type { PagingParts } from './page-desk.ts';
 import { createPaging } from './paging.ts';
 import type { Rotas } from './rotas.ts';
+import type { UmbrellaDesk } from './umbrella-desk.ts';
 import type { World } from './world.ts';
 
 export type PagingNeeds = {
@@ -25,6 +26,7 @@ export type PagingNeeds = {
   rotas: Rotas;
   outbox: Outbox;
   triageQueue: TriageQueue;
+  umbrellas: Pick<UmbrellaDesk, 'openOf' | 'claimPage'>;
   refresh: (incidentId: string) => Promise<void>;
 };
 

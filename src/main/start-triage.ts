@@ -2,10 +2,11 @@
 import { createHash } from 'node:crypto';
 import type { TriageQueue } from '../adapters/bullmq/triage-queue.ts';
 import type { RedisIncidentBook } from '../adapters/redis/incident-book.ts';
-import type { StartedTriage } from '../adapters/slack/command-desk.ts';
+import type { StartedTriage, UmbrellaPlace } from '../adapters/slack/command-desk.ts';
 import type { Outbox } from '../adapters/slack/outbox.ts';
 import { messageOf } from '../errors.ts';
 import type { TriageRequest } from '../incident/incident.ts';
+import type { UmbrellaDesk } from './umbrella-desk.ts';
 import type { World } from './world.ts';
 
 /** Without `--since`: a day shows the daily cycle, and what came before the deploy of the morning. */
@@ -16,6 +17,7 @@ export type StartParts = {
   incidents: RedisIncidentBook;
   queue: TriageQueue;
   outbox: Pick<Outbox, 'permalink' | 'hasThread' | 'tellEvent'>;
+  umbrellas: Pick<UmbrellaDesk, 'giveThread'>;
 };
 
 /**
@@ -24,12 +26,14 @@ export type StartParts = {
  */
 export async function startTriage(
   request: TriageRequest & { requestId: string },
-  { world, incidents, queue, outbox }: StartParts,
+  parts: StartParts,
 ): Promise<StartedTriage> {
+  const { world, incidents, queue, outbox } = parts;
   const service = world.config.services.get(request.service);
   if (service === undefined) return { kind: 'unknown-service' };
   try {
-    const again = await lookAgain(request, { incidents, queue, outbox });
+    const umbrella = await askedUnderUmbrella(request, parts);
+    const again = await lookAgain(request, umbrella, parts);
     if (again !== null) return again;
     const { incident, joined } = await incidents.openOrJoin(request, service.site, requestKey(request.requestId));
     await queue.add(incident.id, incident.round);
@@ -41,6 +45,7 @@ export async function startTriage(
       channelId,
       startedBy: openedBy,
       permalink: await outbox.permalink(incident.id),
+      umbrella,
     };
   } catch (thrown) {
     world.logger.error({ err: thrown, service: request.service }, 'a triage could not be stored');
@@ -52,13 +57,24 @@ export async function startTriage(
   }
 }
 
+/** Asked by a person about one of many services that were killed at once: it gets a thread of its own. */
+async function askedUnderUmbrella(
+  { symptom, service }: TriageRequest,
+  { incidents, umbrellas, outbox }: StartParts,
+): Promise<UmbrellaPlace | null> {
+  const open = symptom === 'asked' ? await incidents.openOf(service) : null;
+  const umbrella = open === null ? null : await umbrellas.giveThread(open);
+  return umbrella === null ? null : { id: umbrella.id, permalink: await outbox.permalink(umbrella.id) };
+}
+
 /**
  * Asked about what is open and reported: the case goes on in its thread, where a second root would close it unseen.
  * Null: there is none, or nobody asked, or its thread is long gone.
  */
 async function lookAgain(
   request: TriageRequest & { requestId: string },
-  { incidents, queue, outbox }: Pick<StartParts, 'incidents' | 'queue' | 'outbox'>,
+  umbrella: UmbrellaPlace | null,
+  { incidents, queue, outbox }: StartParts,
 ): Promise<StartedTriage | null> {
   if (request.symptom !== 'asked') return null;
   const open = await incidents.openOf(request.service);
@@ -67,7 +83,7 @@ async function lookAgain(
   if (incident === null) return null;
   await queue.add(incident.id, incident.round);
   await outbox.tellEvent(incident, `look-${incident.round ?? 1}`, '⏳ Looking again (asked by a command).');
-  return { kind: 'looks-again', incident, permalink: await outbox.permalink(incident.id) };
+  return { kind: 'looks-again', incident, permalink: await outbox.permalink(incident.id), umbrella };
 }
 
 function requestKey(requestId: string): string {

@@ -9,6 +9,7 @@ import type { AuditEntry } from '../incident/audit.ts';
 import type { Incident } from '../incident/incident.ts';
 import type { StepResult } from '../incident/step-result.ts';
 import { tellEntry } from '../incident/tell-entry.ts';
+import { threadOf } from '../incident/umbrella.ts';
 import { formatDuration } from '../units.ts';
 import type { Observing } from './observing.ts';
 import { silenceLine } from './silence-desk.ts';
@@ -74,7 +75,7 @@ export async function incidentStatus(id: string, parts: StatusDeskParts): Promis
     parts.incidents.savedSteps(id),
     parts.audit.list(id),
     parts.silences.find(incident.service),
-    parts.outbox.permalink(id).catch(messageOf),
+    parts.outbox.permalink(threadOf(incident).id).catch(messageOf),
   ]);
   return {
     kind: 'lines',
@@ -110,8 +111,18 @@ function timelineOf(incident: Incident, trail: readonly AuditEntry[]): string[] 
 }
 
 /** Plain text. */
-export function incidentLine({ id, service, state, openedAt, openedBy, alerts, round = 1 }: Incident): string {
+export function incidentLine({
+  id,
+  service,
+  state,
+  openedAt,
+  openedBy,
+  alerts,
+  umbrella,
+  round = 1,
+}: Incident): string {
   const kills = alerts?.kills == null ? '' : `, OOM kill ×${alerts.kills.count}`;
   const again = round === 1 ? '' : `, looked at ${round} times`;
-  return `${id} ${service}: ${state}, opened ${openedAt} by ${openedBy}${kills}${again}`;
+  const under = umbrella === undefined ? '' : `, killed with many others (${umbrella})`;
+  return `${id} ${service}: ${state}, opened ${openedAt} by ${openedBy}${kills}${under}${again}`;
 }

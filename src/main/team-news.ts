@@ -6,6 +6,7 @@ import type { ShiftCursor } from '../adapters/redis/shift-cursor.ts';
 import type { Outbox } from '../adapters/slack/outbox.ts';
 import type { Config, Team } from '../config/config.ts';
 import type { Incident } from '../incident/incident.ts';
+import { threadOf } from '../incident/umbrella.ts';
 import { findGaps, onCallAt, type Shift } from '../oncall/rota.ts';
 import { isFirstWorkdayOfWeek } from '../oncall/work-hours.ts';
 import { addDays, DAY_MS, localDay, shortSpan, shortTime, weekdayOf } from '../oncall/zone-time.ts';
@@ -112,7 +113,7 @@ async function casesOf(
       const [json, pager, permalink] = await Promise.all([
         incidents.reportJson(incident.id),
         pagers.find(incident.id),
-        incident.state === 'closed' ? null : outbox.permalink(incident.id),
+        incident.state === 'closed' ? null : outbox.permalink(threadOf(incident).id),
       ]);
       const verdict = json === null ? null : Report.parse(JSON.parse(json)).verdict;
       return { incident, verdict, pager, permalink };

@@ -1,6 +1,6 @@
 /** The pager of one incident: what each event makes of it. Pure: times come in, records and lines of the trail go out. */
 import type { AuditEntry } from '../incident/audit.ts';
-import type { Pager, Trouble } from '../incident/pager.ts';
+import type { Pager, Spared, Trouble } from '../incident/pager.ts';
 import type { PageDecision } from './paging.ts';
 
 /** The record afterwards, with the lines of the trail that belong to it. */
@@ -18,6 +18,8 @@ export type Situation = {
   setback: { at: string; why: string } | null;
   /** How long whoever asked is waited for. */
   firstWaitSeconds: number;
+  /** Its team was paged for another service of the same umbrella; absent or null: it was not. */
+  spared?: Spared | null;
 };
 
 /** After nobody answered, what becomes worse asks everybody again, but not more often than this. Seconds. */
@@ -53,7 +55,9 @@ export function newPager(of: { incident: string; service: string; team: string }
 export function assess(before: Pager, situation: Situation, nowMs: number): PagerChange {
   const { trouble, kills, limitFrom, onCall, setback } = situation;
   const known = { ...before, onCall, seen: { trouble, limitFrom, kills: Math.max(kills, before.seen.kills) } };
-  if (trouble === 'none') return ACTIVE.includes(before.state) ? finished(known, nowMs) : { after: known, audit: [] };
+  if (trouble === 'none') {
+    return ACTIVE.includes(before.state) ? finished(known, nowMs) : { after: notSpared(known), audit: [] };
+  }
   // Whoever took it counted on the rollback: it did not help, so who is on call is asked anew.
   if (setback !== null && setback.at !== before.setback && before.state !== 'paging') {
     return begun({ ...known, setback: setback.at }, setback.why, nowMs, 0);
@@ -79,10 +83,11 @@ export function assess(before: Pager, situation: Situation, nowMs: number): Page
   }
 }
 
-function opened(known: Pager, { decision, why, firstWaitSeconds }: Situation, nowMs: number): PagerChange {
+function opened(known: Pager, situation: Situation, nowMs: number): PagerChange {
+  const { decision, why, firstWaitSeconds, spared = null } = situation;
   switch (decision) {
     case 'page':
-      return begun(known, why, nowMs, 0);
+      return spared === null ? begun(known, why, nowMs, 0) : sparedFor(known, spared, nowMs);
     case 'page-unless-taken':
       return begun(known, why, nowMs, firstWaitSeconds);
     case 'raise': {
@@ -98,12 +103,25 @@ function opened(known: Pager, { decision, why, firstWaitSeconds }: Situation, no
   }
 }
 
+/** Nobody is paged for it: its team was, for another service that was killed at the same time. */
+function sparedFor(known: Pager, spared: Spared, nowMs: number): PagerChange {
+  const after = { ...known, state: 'quiet' as const, spared };
+  if (known.spared?.incident === spared.incident) return { after, audit: [] };
+  const { umbrella, incident, service } = spared;
+  const why = `${known.team} was paged for ${service} (${incident}) under ${umbrella}`;
+  return { after, audit: [{ at: iso(nowMs), who: 'memtriage', what: 'not-paged', why }] };
+}
+
+function notSpared(known: Pager): Pager {
+  return known.spared == null ? known : { ...known, spared: null };
+}
+
 /** The first level is due at once, or after the wait for somebody who is looking already. */
 function begun(known: Pager, why: string, nowMs: number, waitSeconds: number): PagerChange {
   const state = waitSeconds > 0 ? 'waiting' : 'paging';
   const dueAt = iso(nowMs + waitSeconds * 1000);
   const fresh = { round: known.round + 1, begunAt: iso(nowMs), level: 0, holder: null, snoozed: null };
-  return { after: { ...known, ...fresh, state, dueAt, why }, audit: [] };
+  return { after: { ...notSpared(known), ...fresh, state, dueAt, why }, audit: [] };
 }
 
 function finished(known: Pager, nowMs: number): PagerChange {
@@ -123,19 +141,21 @@ export type Level = {
   userIds: readonly string[];
   /** Until the next level, seconds; null: this is the last one. */
   waitSeconds: number | null;
+  /** Where they are asked, when not in the incident's own thread. */
+  thread?: string;
 };
 
 /** A level is asked. Null: it was asked already, or must not be: somebody has it, or it is over. */
 export function askLevel(
   before: Pager,
-  { round, level, userIds, waitSeconds }: Level,
+  { round, level, userIds, waitSeconds, thread }: Level,
   nowMs: number,
 ): PagerChange | null {
   const isOpen = before.state === 'paging' || before.state === 'waiting';
   if (!isOpen || before.round !== round || before.level !== level - 1) return null;
   const wait = userIds.length === 0 ? 0 : waitSeconds;
   const dueAt = waitSeconds === null || wait === null ? null : iso(nowMs + wait * 1000);
-  const page = { round, level, userIds: [...userIds], at: iso(nowMs) };
+  const page = { round, level, userIds: [...userIds], at: iso(nowMs), ...(thread === undefined ? {} : { thread }) };
   const asked = userIds.length === 0 ? 'nobody, since there is nobody for it' : userIds.join(', ');
   const line = { at: iso(nowMs), who: 'memtriage', what: 'paged', why: `level ${level}, ${asked}: ${before.why}` };
   const after = {

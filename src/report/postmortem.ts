@@ -35,7 +35,9 @@ export function renderPostmortem(facts: PostmortemFacts): string {
 }
 
 function summary({ incident, report, rollback }: PostmortemFacts): string[] {
-  const opened = `Opened ${incident.openedAt} by ${md(incident.openedBy)}, site ${md(incident.site)}, now ${incident.state}.`;
+  const under =
+    incident.umbrella === undefined ? '' : ` One of many services that were killed at once: ${md(incident.umbrella)}.`;
+  const opened = `Opened ${incident.openedAt} by ${md(incident.openedBy)}, site ${md(incident.site)}, now ${incident.state}.${under}`;
   if (report === null) return [opened];
   const { action, from, to, confidence } = report.recommendation;
   const way = from === null || to === null ? '' : ` ${md(from)} → ${md(to)}`;

@@ -23,10 +23,16 @@ export function pagerPart(pager: Pager): RootPart {
   const clock = onCall.clock === null ? [] : [`⏱ ${escapeMrkdwn(onCall.clock)}`];
   if (state === 'over') return NO_PART;
   if (state === 'quiet') {
+    if (pager.spared != null) return { ...NO_PART, lines: [...clock, sparedLine(pager.team, pager.spared)] };
     const raised = pager.raisedAt === null ? [] : [`📣 Raised in the thread at ${localTime(pager.raisedAt)}`];
     return { ...NO_PART, lines: [...clock, ...raised] };
   }
   return { ...NO_PART, lines: [onCallLine(pager), ...clock, stateLine(pager)], buttons: pagerButtons(pager) };
+}
+
+function sparedLine(team: string, { umbrella, service, incident }: NonNullable<Pager['spared']>): string {
+  const whom = `${escapeMrkdwn(service, 80)} (${escapeMrkdwn(incident, 20)})`;
+  return `📟 Nobody is paged for it: ${escapeMrkdwn(team, 60)} was for ${whom}, under ${escapeMrkdwn(umbrella, 20)}`;
 }
 
 /** `👤 on call @alice until … · backup @bob · weekend, back Mon 09:00`. */
@@ -116,7 +122,8 @@ export function renderPageReply(pager: Pager): SlackMessage {
 /** The direct message: complete by itself, on a phone at night. */
 export function renderPage(incident: Incident, pager: Pager, permalink: string | null): SlackMessage {
   const name = serviceName(incident);
-  const place = permalink === null ? code(incident.id, 20) : link(permalink, `thread of ${incident.id}`);
+  const thread = pager.pages.at(-1)?.thread ?? incident.id;
+  const place = permalink === null ? code(thread, 20) : link(permalink, `thread of ${thread}`);
   const { clock } = pager.onCall;
   const lines = [
     `📟 *${name}*: ${escapeMrkdwn(pager.why)}`,
@@ -124,7 +131,7 @@ export function renderPage(incident: Incident, pager: Pager, permalink: string |
     `You are asked as level ${pager.level} for the team ${escapeMrkdwn(pager.team, 60)}. Evidence: ${place}`,
     `*Next:* you acknowledge${pager.dueAt === null ? '' : ` before ${localTime(pager.dueAt)}, or somebody else is woken`}`,
   ];
-  const text = `${name}: ${escapeMrkdwn(pager.why)}. Acknowledge it in the thread of ${escapeMrkdwn(incident.id, 20)}.`;
+  const text = `${name}: ${escapeMrkdwn(pager.why)}. Acknowledge it in the thread of ${escapeMrkdwn(thread, 20)}.`;
   return fitMessage(text, [section(lines), ...buttonRow(pager.incident, pagerButtons(pager))]);
 }
 

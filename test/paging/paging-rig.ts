@@ -5,16 +5,19 @@ import { createTriageQueue } from '../../src/adapters/bullmq/triage-queue.ts';
 import { createIncidentBook } from '../../src/adapters/redis/incident-book.ts';
 import { createPagerBook } from '../../src/adapters/redis/pager-book.ts';
 import { createRollbackBook } from '../../src/adapters/redis/rollback-book.ts';
+import { createUmbrellaBook } from '../../src/adapters/redis/umbrella-book.ts';
 import { createDirectMessages } from '../../src/adapters/slack/direct-messages.ts';
 import { createSlackWeb } from '../../src/adapters/slack/slack-web.ts';
 import { createUserGroups } from '../../src/adapters/slack/user-groups.ts';
 import type { Config, Service, Team } from '../../src/config/config.ts';
 import type { Workspace } from '../../src/demo/workspace/workspace.ts';
 import type { Incident } from '../../src/incident/incident.ts';
+import { createAddresses } from '../../src/main/addresses.ts';
 import { readEnvironment } from '../../src/main/environment.ts';
 import { consider, type PagingParts } from '../../src/main/page-desk.ts';
 import { createPaging } from '../../src/main/paging.ts';
 import { createRotas } from '../../src/main/rotas.ts';
+import { createUmbrellaDesk } from '../../src/main/umbrella-desk.ts';
 import type { World } from '../../src/main/world.ts';
 import type { Report } from '../../src/report/report.ts';
 import { type Death, silent, startReplica } from '../slack/outbox-rig.ts';
@@ -98,12 +101,27 @@ export async function startBot(
     findPeople: async () => await Promise.resolve(new Map()),
     now,
   });
+  const silences = { find: async () => await Promise.resolve(null) };
+  const pagers = createPagerBook(client, prefix);
+  const umbrellas = createUmbrellaDesk({
+    world: { config, logger: silent },
+    incidents,
+    umbrellas: createUmbrellaBook(client, prefix),
+    pagers,
+    silences,
+    outbox: replica.outbox,
+    addressOf: createAddresses(replica.outbox.permalink),
+    linkTo: () => null,
+    refresh: async (id) => await parts.refresh(id),
+    now,
+  });
   const parts: PagingParts = {
     world: { config, logger: silent },
     incidents,
-    pagers: createPagerBook(client, prefix),
+    pagers,
     rollbacks: createRollbackBook(client, prefix),
-    silences: { find: async () => await Promise.resolve(null) },
+    silences,
+    umbrellas,
     rotas,
     groups: createUserGroups(web),
     outbox: replica.outbox,

@@ -139,9 +139,19 @@ describe('by Socket Mode', () => {
       channelId: 'C0ONCALL',
       startedBy: 'U0BOB',
       permalink: 'https://acme.slack.com/archives/C0ONCALL/p1',
+      umbrella: null,
     });
     expect(await say('checkout')).toBe(
       'Already running: M-12 for *checkout*, started by <@U0BOB>: <https://acme.slack.com/archives/C0ONCALL/p1|open the thread>. Nothing new was started.',
+    );
+  });
+
+  test('who asks for one of many that were killed at once is pointed to all of them', async () => {
+    await start();
+    const umbrella = { id: 'U-3', permalink: 'https://acme.slack.com/archives/C0ONCALL/p2' };
+    desk.answer = async () => ({ kind: 'looks-again', incident: anIncident(), permalink: null, umbrella });
+    expect(await say('checkout')).toContain(
+      'It is one of many services that were killed at once: <https://acme.slack.com/archives/C0ONCALL/p2|U-3>; from now on it has a thread of its own.',
     );
   });
 

@@ -93,7 +93,7 @@ function replica(channel: string | null = 'C0ONCALL'): WatchPorts {
   const baselines = createBaselineStore({ redis, prefix });
   const desk = {
     startTriage: async (request: Parameters<CommandDesk['startTriage']>[0]) =>
-      await startTriage(request, { world, incidents, queue, outbox }),
+      await startTriage(request, { world, incidents, queue, outbox, umbrellas: { giveThread: async () => null } }),
     defaultSinceSeconds: () => 86_400,
   };
   const parts = {

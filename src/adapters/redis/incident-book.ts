@@ -79,10 +79,16 @@ export function createIncidentBook(redis: Redis, prefix: string, now: () => numb
   }
 
   async function find(id: string): Promise<Incident | null> {
-    const [incident, state, tally] = await redis.hmget(keyOf(id), 'incident', 'state', 'alerts');
+    const fields = await redis.hmget(keyOf(id), 'incident', 'state', 'alerts', 'umbrella', 'isListed');
+    const [incident, state, tally, umbrella, isListed] = fields;
     if (incident == null) return null;
     const [alerts] = parseJson(AlertTally, tally ?? '');
-    return Incident.parse({ ...parseObject(incident), state, ...(alerts === undefined ? {} : { alerts }) });
+    return Incident.parse({
+      ...parseObject(incident),
+      state,
+      ...(alerts === undefined ? {} : { alerts }),
+      ...(umbrella == null ? {} : { umbrella, isListed: isListed === '1' }),
+    });
   }
 
   async function newestOf(service: string): Promise<Incident | null> {

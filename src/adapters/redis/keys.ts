@@ -97,3 +97,18 @@ export function lastLooksKey(prefix: string, service: string): string {
 export function lookSoFarKey(prefix: string, lookId: string): string {
   return `${prefix}:look-so-far:${encodeURIComponent(lookId)}`;
 }
+
+/** Hash: the newest OOM kills of a Slack channel, and its open umbrella. */
+export function channelKillsKey(prefix: string, channelId: string): string {
+  return `${prefix}:channel-kills:${encodeURIComponent(channelId)}`;
+}
+
+/** String that expires: an umbrella as JSON. */
+export function umbrellaKey(prefix: string, id: string): string {
+  return `${prefix}:umbrella:${id}`;
+}
+
+/** Set: ids of the umbrellas that are open. */
+export function openUmbrellasKey(prefix: string): string {
+  return `${prefix}:umbrellas-open`;
+}

@@ -3,7 +3,7 @@ import { nearMatches } from '../../config/near-match.ts';
 import { messageOf } from '../../errors.ts';
 import { code, escapeMrkdwn, link, mention } from '../../report/slack-blocks.ts';
 import { onCallLines } from './answer-on-call.ts';
-import type { CommandDesk, DeskAnswer, StartedTriage } from './command-desk.ts';
+import type { CommandDesk, DeskAnswer, StartedTriage, UmbrellaPlace } from './command-desk.ts';
 import type { Membership } from './membership.ts';
 import { parseCommand, type SlackCommand } from './parse-command.ts';
 
@@ -98,19 +98,26 @@ function describeStart(started: StartedTriage, service: string, asked: Asked, de
       const { incident, permalink, channelId, startedBy } = started;
       const where = channelId === null ? '' : ` in <#${channelId}>`;
       const thread = permalink === null ? where : `: ${link(permalink, 'open the thread')}`;
-      return `Already running: ${escapeMrkdwn(incident.id, 20)} for *${escapeMrkdwn(service, 80)}*, started by ${mention(startedBy)}${thread}. Nothing new was started.`;
+      return `Already running: ${escapeMrkdwn(incident.id, 20)} for *${escapeMrkdwn(service, 80)}*, started by ${mention(startedBy)}${thread}. Nothing new was started.${umbrellaWords(started.umbrella)}`;
     }
     case 'looks-again': {
       const { incident, permalink } = started;
       const where = incident.channelId === null ? '' : ` in <#${incident.channelId}>`;
       const thread = permalink === null ? where : `: ${link(permalink, 'open the thread')}`;
-      return `⏳ ${escapeMrkdwn(incident.id, 20)} of *${escapeMrkdwn(service, 80)}* is open already; I look again in its thread${thread}.`;
+      return `⏳ ${escapeMrkdwn(incident.id, 20)} of *${escapeMrkdwn(service, 80)}* is open already; I look again in its thread${thread}.${umbrellaWords(started.umbrella)}`;
     }
     case 'unknown-service':
       return unknownService(service, desk);
     case 'not-stored':
       return `🟠 Nothing was started: ${escapeMrkdwn(started.why)}. ${escapeMrkdwn(started.tryThis)}`;
   }
+}
+
+function umbrellaWords(umbrella: UmbrellaPlace | null): string {
+  if (umbrella === null) return '';
+  const { id, permalink } = umbrella;
+  const place = permalink === null ? escapeMrkdwn(id, 20) : link(permalink, id);
+  return ` It is one of many services that were killed at once: ${place}; from now on it has a thread of its own.`;
 }
 
 async function answerList(desk: CommandDesk): Promise<string> {

@@ -3,12 +3,23 @@ import type { Failure, Outcome } from '../../errors.ts';
 import type { Incident, TriageRequest } from '../../incident/incident.ts';
 import type { OnCallNow, Span } from '../../oncall/rota.ts';
 
+/** Where many services are told of that were killed at once. */
+export type UmbrellaPlace = { id: string; permalink: string | null };
+
 export type StartedTriage =
   | { kind: 'started'; incident: Incident }
-  | { kind: 'running'; incident: Incident; channelId: string | null; startedBy: string; permalink: string | null }
+  | {
+      kind: 'running';
+      incident: Incident;
+      channelId: string | null;
+      startedBy: string;
+      permalink: string | null;
+      /** Null: it is under no open one. */
+      umbrella: UmbrellaPlace | null;
+    }
   | { kind: 'unknown-service' }
   /** It is open and reported: it is looked at again in the thread that it has. */
-  | { kind: 'looks-again'; incident: Incident; permalink: string | null }
+  | { kind: 'looks-again'; incident: Incident; permalink: string | null; umbrella: UmbrellaPlace | null }
   /** Nothing was started and nothing is stored. */
   | { kind: 'not-stored'; why: string; tryThis: string };
 

@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 import { z } from 'zod';
 import type { OutboxLimits } from './outbox-limits.ts';
 import type { OutboxStore } from './outbox-store.ts';
-import { type Action, PRIORITY, ROOT, type Slot, type ThreadState } from './outbox-thread.ts';
+import { type Action, isNews, PRIORITY, ROOT, type Sent, type Slot, type ThreadState } from './outbox-thread.ts';
 import { findPosted, toMetadata } from './posted-messages.ts';
 import { cureOf, refusalKind } from './refusals.ts';
 import type { SlackAnswer, SlackWeb } from './slack-web.ts';
@@ -48,7 +48,7 @@ async function post(delivery: Delivery, thread: ThreadState, { slot, threadTs }:
   await store.holdPosts(thread.channelId, limits.postEveryMs);
   switch (answer.kind) {
     case 'ok':
-      await store.markSent(thread, slot.key, { ts: tsOf(answer.body), version: slot.version }, false);
+      await store.markSent(thread, slot.key, sentAs(slot, tsOf(answer.body)), false);
       if (slot.key === ROOT && thread.generation === 0) delivery.onRootPosted(thread.incidentId);
       return await succeeded(delivery, thread.channelId);
     case 'unanswered':
@@ -91,14 +91,15 @@ async function find(delivery: Delivery, thread: ThreadState, { slot, threadTs }:
 async function edit(delivery: Delivery, thread: ThreadState, action: Extract<Action, { kind: 'edit' }>): Promise<Step> {
   const { store, web, limits } = delivery;
   const { slot, ts } = action;
-  const reserve = turnsLeftFor(slot, limits);
+  const shown = thread.sent.get(slot.key);
+  const reserve = turnsLeftFor(slot, shown !== undefined && isNews(slot, shown), limits);
   const waitMs = await store.takeEdit({ ...limits.edits, reserve });
   if (waitMs > 0) return { kind: 'wait', ms: waitMs };
   const metadata = toMetadata(thread, slot);
   const answer = await sendSlot(web, 'chat.update', slot, { channel: thread.channelId, ts, metadata });
   switch (answer.kind) {
     case 'ok':
-      await store.markSent(thread, slot.key, { ts, version: slot.version }, true);
+      await store.markSent(thread, slot.key, sentAs(slot, ts), true);
       return await succeeded(delivery, thread.channelId);
     case 'unanswered':
       // Slack may still do it: an edit sent sooner would be overwritten by the one before.
@@ -108,7 +109,7 @@ async function edit(delivery: Delivery, thread: ThreadState, action: Extract<Act
     case 'refused':
       if (slot.key !== ROOT && answer.error === 'message_not_found') {
         // A person took this reply away; the rest of the thread stands.
-        await store.markSent(thread, slot.key, { ts, version: slot.version }, false);
+        await store.markSent(thread, slot.key, sentAs(slot, ts), false);
         return { kind: 'moved' };
       }
       return await onRefusal(delivery, thread, slot, answer.error);
@@ -116,9 +117,13 @@ async function edit(delivery: Delivery, thread: ThreadState, action: Extract<Act
 }
 
 /** Edits are few for a whole workspace: those that may be dropped or can wait leave some for those that can't. */
-function turnsLeftFor({ kind, isUrgent = false }: Slot, { edits }: OutboxLimits): number {
-  if (kind === 'progress') return isUrgent ? edits.forKills : edits.forReports;
-  return isUrgent ? 0 : edits.forKills;
+function turnsLeftFor({ kind }: Slot, isFirst: boolean, { edits }: OutboxLimits): number {
+  if (isFirst) return 0;
+  return kind === 'progress' ? edits.forReports : edits.forKills;
+}
+
+function sentAs({ version, kind, news }: Slot, ts: string): Sent {
+  return { ts, version, kind, ...(news === undefined ? {} : { news }) };
 }
 
 /** Blocks that Slack refuses are our bug; the text, complete by itself, must arrive all the same. */
@@ -163,7 +168,7 @@ async function postInstead({ store }: Delivery, thread: ThreadState, slot: Slot)
     const reply = { key: `${slot.key}.${slot.version}`, kind: 'reply' as const, message };
     await store.want(thread.incidentId, thread.channelId, PRIORITY.reply, [reply]);
   }
-  await store.markSent(thread, slot.key, { ts, version: slot.version }, true);
+  await store.markSent(thread, slot.key, sentAs(slot, ts), true);
 }
 
 async function succeeded({ store }: Delivery, channelId: string): Promise<Step> {

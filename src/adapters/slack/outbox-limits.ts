@@ -5,8 +5,8 @@ export type OutboxLimits = OutboxTimes & {
   /** Slack takes one message a second in a channel (docs.slack.dev/apis/web-api/rate-limits). */
   postEveryMs: number;
   /**
-   * Edits in the whole workspace: one each `everyMs` after a burst. Reports leave `forKills` turns of it free for threads
-   * of OOM kills, progress leaves `forReports`.
+   * Edits in the whole workspace: one each `everyMs` after a burst. All leave `forKills` turns of it free for roots that do
+   * not say yet that their service was OOM-killed; progress leaves `forReports`.
    */
   edits: { everyMs: number; burst: number; forReports: number; forKills: number };
   /** First and longest wait after Slack did not answer. */

@@ -18,6 +18,7 @@ export type WantedMessage = {
   kind: SlotKind;
   message: SlackMessage;
   isUrgent?: boolean;
+  news?: string;
   isBroadcast?: boolean;
   unless?: string;
 };

@@ -17,6 +17,8 @@ export const Slot = z.object({
   message: z.string(),
   /** A new thread that goes before all others: an OOM kill. */
   isUrgent: z.boolean().optional(),
+  /** What a root says that must not wait once it is not shown yet, as a name: a first kill, another one after it was quiet. */
+  news: z.string().optional(),
   /** A reply that is shown in the channel too. */
   isBroadcast: z.boolean().optional(),
   /** A key of Redis: once it exists, the message is not begun any more, and forgotten. */
@@ -24,8 +26,13 @@ export const Slot = z.object({
 });
 export type Slot = z.infer<typeof Slot>;
 
-/** Where Slack shows a message, and which version of it. */
-export const Sent = z.object({ ts: z.string(), version: z.number() });
+/** Where Slack shows a message, and which version of it. `kind`, `news`: of that version; absent: not known. */
+export const Sent = z.object({
+  ts: z.string(),
+  version: z.number(),
+  kind: SlotKind.optional(),
+  news: z.string().optional(),
+});
 export type Sent = z.infer<typeof Sent>;
 
 /** Written before a message is posted. It outlives a crash, and says that the message may be there already. */
@@ -54,12 +61,12 @@ export type ThreadState = {
 
 export const ROOT = 'root';
 
-/** Order of importance in one channel: threads of OOM kills, verdicts, new threads, evidence, and last what may be dropped. */
+/** Order of importance in one channel: news of OOM kills, verdicts, new threads, evidence, and last what may be dropped. */
 export const PRIORITY = { urgent: 0, report: 1, root: 2, reply: 3, progress: 4 } as const;
 export type Priority = (typeof PRIORITY)[keyof typeof PRIORITY];
 
 export type OutboxTimes = {
-  /** No progress edit of one message sooner than this after its last edit (facts: 3 s a message). */
+  /** No edit of one root sooner than this after its last one (facts: 3 s a message), but for news and a first verdict. */
   editEveryMs: number;
   /** Longest time that a call may be under way. */
   requestTimeoutMs: number;
@@ -87,7 +94,8 @@ export function nextAction(thread: ThreadState, nowMs: number, times: OutboxTime
   if (root === undefined) return { kind: 'none' };
   const shown = thread.sent.get(ROOT);
   if (shown === undefined) return begin(thread, root, null, nowMs, times);
-  if (mayEdit && root.kind === 'report' && shown.version < root.version) {
+  if (mayEdit && isNews(root, shown)) return { kind: 'edit', slot: root, ts: shown.ts, priority: PRIORITY.urgent };
+  if (mayEdit && root.kind === 'report' && shown.version < root.version && isDue(thread, root, shown, nowMs, times)) {
     return { kind: 'edit', slot: root, ts: shown.ts, priority: PRIORITY.report };
   }
   const waiting = slots.filter(({ key }) => !thread.sent.has(key));
@@ -110,12 +118,29 @@ function begin(thread: ThreadState, slot: Slot, threadTs: string | null, nowMs: 
   return { kind: 'find', slot, threadTs, priority };
 }
 
+/** It tells something that its message in Slack does not say yet. */
+export function isNews({ news, version }: Slot, shown: Sent): boolean {
+  return news !== undefined && news !== shown.news && version > shown.version;
+}
+
+/** A first verdict is due at once; what changes a root that has one waits, so that many changes become one edit. */
+function isDue(
+  { editedAt }: ThreadState,
+  { kind }: Slot,
+  shown: Sent,
+  nowMs: number,
+  { editEveryMs }: OutboxTimes,
+): boolean {
+  return (kind === 'report' && shown.kind !== 'report') || editedAt === 0 || nowMs >= editedAt + editEveryMs;
+}
+
 function edit(thread: ThreadState, slot: Slot, nowMs: number, times: OutboxTimes): Action {
-  const ts = thread.sent.get(slot.key)?.ts ?? '';
-  const priority = slot.kind === 'progress' ? PRIORITY.progress : PRIORITY.reply;
-  const allowedAt = slot.kind === 'progress' && thread.editedAt > 0 ? thread.editedAt + times.editEveryMs : 0;
-  if (nowMs < allowedAt) return { kind: 'wait', ms: allowedAt - nowMs, priority };
-  return { kind: 'edit', slot, ts, priority };
+  const shown = thread.sent.get(slot.key);
+  const priority = { progress: PRIORITY.progress, report: PRIORITY.report, reply: PRIORITY.reply }[slot.kind];
+  if (slot.key === ROOT && shown !== undefined && !isDue(thread, slot, shown, nowMs, times)) {
+    return { kind: 'wait', ms: thread.editedAt + times.editEveryMs - nowMs, priority };
+  }
+  return { kind: 'edit', slot, ts: shown?.ts ?? '', priority };
 }
 
 const Json = z.string().transform((text): unknown => JSON.parse(text));

@@ -6,15 +6,17 @@ import type { Logger } from 'pino';
 import { z } from 'zod';
 import { messageOf } from '../../errors.ts';
 import type { Incident } from '../../incident/incident.ts';
+import { threadOf, type Umbrella } from '../../incident/umbrella.ts';
 import type { Report } from '../../report/report.ts';
 import type { SlackMessage } from '../../report/slack-blocks.ts';
 import type { RootPart } from '../../report/slack-buttons.ts';
 import { renderEvent } from '../../report/slack-event.ts';
+import type { AddressOf } from '../../report/slack-umbrella.ts';
 import type { IncidentThread } from '../../triage/ports.ts';
 import { OutboxStore } from './outbox-store.ts';
 import { PRIORITY, ROOT } from './outbox-thread.ts';
 import type { SlackWeb } from './slack-web.ts';
-import { closedThread, progressThread, reportThread, type WantedThread } from './thread-messages.ts';
+import { closedThread, progressThread, reportThread, umbrellaThread, type WantedThread } from './thread-messages.ts';
 
 export type OutboxOptions = {
   /** For the outbox's own keys. */
@@ -33,13 +35,21 @@ export type OutboxOptions = {
   rootParts?: (incident: Incident) => Promise<readonly RootPart[]>;
 };
 
+/** A thread by its own id: of an incident, or of an umbrella. */
+export type ThreadPlace = Pick<Incident, 'id' | 'channelId'>;
+
 export interface Outbox extends IncidentThread {
   /** The root begins with why nobody needs to act any more, and a reply says so; a thread that is gone stays gone. */
   showClosed(incident: Incident, report: Report, why: string): Promise<void>;
-  /** One more reply: something happened. `key`: the same event again is told once. Plain text. */
+  /** The thread of many services that were killed at once. Safe to repeat; newest wins. */
+  showUmbrella(umbrella: Umbrella, addressOf: AddressOf): Promise<void>;
+  /**
+   * One more reply, in the thread that tells of the incident: something happened. `key`: the same event again is told
+   * once. Plain text.
+   */
   tellEvent(incident: Incident, key: string, text: string): Promise<void>;
   /** One more reply, once its root is there. `key`: the same again is posted once. `unless`: as in `post`. */
-  reply(incident: Incident, key: string, message: SlackMessage, unless?: string): Promise<void>;
+  reply(place: ThreadPlace, key: string, message: SlackMessage, unless?: string): Promise<void>;
   /**
    * A message outside of threads of incidents. `key`: the same message again is posted once. `unless`: a key of Redis;
    * once it exists, what was not begun before is never posted.
@@ -71,14 +81,15 @@ export function createOutbox(options: OutboxOptions): Outbox {
     const rootTs = thread?.sent.get(ROOT)?.ts;
     return thread === undefined || rootTs === undefined ? null : { channelId: thread.channelId, rootTs };
   };
-  const want = async ({ id, channelId }: Incident, { priority, messages }: WantedThread): Promise<void> => {
+  const want = async ({ id, channelId }: ThreadPlace, { priority, messages }: WantedThread): Promise<void> => {
     if (channelId === null) return;
     await store.want(id, channelId, priority, messages);
-    await wakeChannel(queue, channelId);
+    await wakeChannel(queue, channelId, priority === PRIORITY.urgent);
   };
   return {
     findThread,
-    hasThread: async (incidentId) => (await store.load(incidentId)) !== null,
+    hasThread: async (incidentId) =>
+      (await store.load(incidentId))?.thread.slots.some(({ key }) => key === ROOT) === true,
     showProgress: async (incident, progress) => {
       try {
         await want(incident, progressThread({ incident, parts: await rootParts(incident) }, progress));
@@ -96,17 +107,19 @@ export function createOutbox(options: OutboxOptions): Outbox {
       if ((await findThread(incident.id)) === null) return;
       await want(incident, closedThread(incident, report, why, linkTo(incident.id)));
     },
+    showUmbrella: async (umbrella, addressOf) => await want(umbrella, umbrellaThread(umbrella, addressOf)),
     tellEvent: async (incident, key, text) => {
-      if (incident.channelId === null || (await findThread(incident.id)) === null) return;
-      const reply = { key: `event-${sha1(key)}`, kind: 'reply' as const, message: renderEvent(text) };
-      await store.want(incident.id, incident.channelId, PRIORITY.reply, [reply]);
-      await wakeChannel(queue, incident.channelId);
+      const place = threadOf(incident);
+      if ((await findThread(place.id)) === null) return;
+      const said = place.id === incident.id ? text : `${incident.service}: ${text}`;
+      const reply = { key: `event-${sha1(key)}`, kind: 'reply' as const, message: renderEvent(said) };
+      await want(place, { priority: PRIORITY.reply, messages: [reply] });
     },
-    reply: async (incident, key, message, unless) => {
+    reply: async (place, key, message, unless) => {
       // What may be called off is a page: it goes before evidence.
       const isUrgent = unless !== undefined;
       const slot = { key: `event-${sha1(key)}`, kind: 'reply' as const, message, isUrgent, ...calledOffBy(unless) };
-      await want(incident, { priority: isUrgent ? PRIORITY.urgent : PRIORITY.reply, messages: [slot] });
+      await want(place, { priority: isUrgent ? PRIORITY.urgent : PRIORITY.reply, messages: [slot] });
     },
     post: async (key, channelId, message, unless) => {
       const slot = { key: ROOT, kind: 'report' as const, message, ...calledOffBy(unless) };
@@ -121,10 +134,19 @@ export function createOutbox(options: OutboxOptions): Outbox {
   };
 }
 
-/** One job per channel at most: what was added while it runs makes it run once more. */
-export async function wakeChannel(queue: Queue, channelId: string): Promise<void> {
+/**
+ * One job per channel at most: what was added while it runs makes it run once more. `isUrgent`: also one that rests, as
+ * it does for seconds until ordinary edits have their turn.
+ */
+export async function wakeChannel(queue: Queue, channelId: string, isUrgent: boolean = false): Promise<void> {
   // BullMQ refuses colons in ids.
-  await queue.add('deliver', { channelId }, { deduplication: { id: sha1(channelId), keepLastIfActive: true } });
+  const id = sha1(channelId);
+  await queue.add('deliver', { channelId }, { deduplication: { id, keepLastIfActive: true } });
+  if (!isUrgent) return;
+  const jobId = await queue.getDeduplicationJobId(id);
+  const job = jobId === null ? undefined : await queue.getJob(jobId);
+  // It may begin to run in this moment.
+  if ((await job?.isDelayed()) === true) await job?.promote().catch(() => {});
 }
 
 function calledOffBy(unless: string | undefined): { unless?: string } {

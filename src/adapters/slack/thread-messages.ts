@@ -1,11 +1,14 @@
 /** Which messages an incident's thread shall show, from what is known of it. Pure. */
 import type { Incident } from '../../incident/incident.ts';
+import type { Umbrella } from '../../incident/umbrella.ts';
 import type { Progress, Report } from '../../report/report.ts';
 import { renderAlertReplies, withAlerts } from '../../report/slack-alerts.ts';
+import type { SlackMessage } from '../../report/slack-blocks.ts';
 import { type RootPart, withState } from '../../report/slack-buttons.ts';
 import { renderClosedReply, renderClosedRoot } from '../../report/slack-event.ts';
 import { renderProgressRoot, renderReportRoot } from '../../report/slack-root.ts';
 import { renderReportThread } from '../../report/slack-thread.ts';
+import { type AddressOf, renderChildReport, renderUmbrellaRoot } from '../../report/slack-umbrella.ts';
 import type { WantedMessage } from './outbox-store.ts';
 import { PRIORITY, type Priority, ROOT } from './outbox-thread.ts';
 
@@ -19,7 +22,7 @@ export function progressThread({ incident, parts }: Shown, progress: Progress): 
   const message = withState(incident, parts, withAlerts(incident, renderProgressRoot(incident, progress)));
   return {
     priority: isUrgent ? PRIORITY.urgent : PRIORITY.root,
-    messages: [{ key: ROOT, kind: 'progress', message, isUrgent }, ...alertReplies(incident)],
+    messages: [...rootOf(incident, 'progress', message), ...alertReplies(incident)],
   };
 }
 
@@ -32,7 +35,7 @@ export function reportThread({ incident, parts }: Shown, report: Report, link: s
   );
   return {
     priority: isUrgent ? PRIORITY.urgent : PRIORITY.report,
-    messages: [{ key: ROOT, kind: 'report', message, isUrgent }, ...evidence, ...alertReplies(incident)],
+    messages: [...rootOf(incident, 'report', message), ...evidence, ...alertReplies(incident)],
   };
 }
 
@@ -46,6 +49,30 @@ export function closedThread(incident: Incident, report: Report, why: string, li
       { key: 'closed', kind: 'reply', message: renderClosedReply(report, why) },
     ],
   };
+}
+
+/** None while it is listed on an umbrella's root: its replies wait for the thread that it may get. */
+function rootOf(incident: Incident, kind: 'progress' | 'report', message: SlackMessage): WantedMessage[] {
+  if (incident.isListed === true) return [];
+  return [{ key: ROOT, kind, message, isUrgent: isOomKilled(incident), ...newsOf(incident) }];
+}
+
+/** A first kill, and a kill of what was quiet before. */
+function newsOf({ alerts }: Incident): { news?: string } {
+  if (alerts === undefined || alerts.kills === null || alerts.quietSince !== null) return {};
+  const again = alerts.timeline.filter(({ kind, event }) => kind === 'oom' && event === 'reopened').length;
+  return { news: `oom-kill ${again}` };
+}
+
+/** The thread of many services that were killed at once: its root, and a reply for each report of those listed on it. */
+export function umbrellaThread(umbrella: Umbrella, addressOf: AddressOf): WantedThread {
+  const replies = umbrella.children.flatMap((child): WantedMessage[] => {
+    const message = child.hasThread ? null : renderChildReport(child);
+    if (message === null) return [];
+    return [{ key: `report-${child.incident}-${child.report?.round ?? 1}`, kind: 'reply', message }];
+  });
+  const root = { key: ROOT, kind: 'report' as const, message: renderUmbrellaRoot(umbrella, addressOf), isUrgent: true };
+  return { priority: PRIORITY.urgent, messages: [root, ...replies] };
 }
 
 function isOomKilled({ alerts }: Incident): boolean {
