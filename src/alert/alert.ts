@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { AlertKind } from '../incident/alert-tally.ts';
 
 /** Who told us; shown as it stands. */
-export const AlertSource = z.enum(['Alertmanager', 'Grafana', 'webhook', 'collector', 'Kubernetes']);
+export const AlertSource = z.enum(['Alertmanager', 'Grafana', 'webhook', 'collector', 'Kubernetes', 'Slack']);
 export type AlertSource = z.infer<typeof AlertSource>;
 
 /** One alert of whatever sender, bounded: what is stored until it has its thread. */
@@ -22,6 +22,8 @@ export const Alert = z.object({
   name: z.string(),
   summary: z.string(),
   labels: z.record(z.string(), z.string()),
+  /** It tells of something that happened, and never resolves. */
+  isMoment: z.boolean().optional(),
 });
 export type Alert = z.infer<typeof Alert>;
 
@@ -47,12 +49,17 @@ export function nodeOf({ labels }: Pick<Alert, 'labels'>): string | null {
 }
 
 /** A label of a rule that says what it is about, where its name doesn't. Ours (`runbooks/prometheus/`) carry it. */
-const KIND_LABEL = 'memtriage_kind';
+export const KIND_LABEL = 'memtriage_kind';
 
 /** By `memtriage_kind`; else by kube-state-metrics' reason and by the rule's name, as the usual collections have them. */
 export function classifyAlert(name: string, labels: Readonly<Record<string, string>>): AlertKind {
-  const said = AlertKind.safeParse(labels[KIND_LABEL]);
-  if (said.success) return said.data;
+  const said = saidKind(labels);
+  if (said !== null) return said;
   if (labels['reason'] === 'OOMKilled' || /oom[\s_-]?kill|OOM(?![a-z])/i.test(name)) return 'oom';
   return /memory|rss|leak/i.test(name) ? 'rss_growth' : 'custom';
+}
+
+/** What a rule of the operator's says by `memtriage_kind`; null: nothing. */
+export function saidKind(labels: Readonly<Record<string, string>>): AlertKind | null {
+  return AlertKind.safeParse(labels[KIND_LABEL]).data ?? null;
 }

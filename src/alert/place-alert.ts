@@ -1,12 +1,15 @@
 import type { Alert } from './alert.ts';
 
-type Placed = { name: string; alerts: { match: Readonly<Record<string, string>> } };
+export type Placed = { name: string; alerts: { match: Readonly<Record<string, string>> } };
 
 /**
  * The service that an alert belongs to: the one that the sender names, else the one whose `alerts.match` fits with the
  * most labels (the first of the configuration among equals); null: none.
  */
-export function placeAlert<S extends Placed>(services: Iterable<S>, { service, labels }: Alert): S | null {
+export function placeAlert<S extends Placed>(
+  services: Iterable<S>,
+  { service, labels }: Pick<Alert, 'service' | 'labels'>,
+): S | null {
   const all = [...services];
   const named = all.find(({ name }) => name === service);
   if (named !== undefined) return named;

@@ -8,7 +8,8 @@ export type Config = {
   /** The file it was read from, and the directory that relative paths and the embedded Redis start from. */
   file: string;
   directory: string;
-  slack: { channel: string | null };
+  /** `readAlerts`: channels where messages of other bots are read as alerts. */
+  slack: { channel: string | null; readAlerts: readonly string[] };
   /** Null: the collector's own samples are the only source. */
   prometheus: { url: string } | null;
   /** How people reach the bot's HTTP, without a slash at its end; null: threads carry no link to their report. */

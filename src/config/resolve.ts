@@ -43,7 +43,7 @@ export function resolveConfig(parsed: ConfigFile, file: string): Config {
   return {
     file,
     directory,
-    slack: { channel: defaults.channel },
+    slack: { channel: defaults.channel, readAlerts: parsed.slack?.readAlerts ?? [] },
     prometheus: parsed.prometheus ?? null,
     http: { publicUrl: parsed.http?.publicUrl?.replace(/\/+$/, '') ?? null },
     sampling: {

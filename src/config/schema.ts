@@ -168,7 +168,10 @@ const TeamSection = section({
 export type TeamSection = z.infer<typeof TeamSection>;
 
 export const ConfigFile = section({
-  slack: section({ channel: ChannelId.optional() }).optional(),
+  slack: section({
+    channel: ChannelId.optional(),
+    readAlerts: listOf(ChannelId, 'a list of channel ids such as [C0ALERTS]').optional(),
+  }).optional(),
   prometheus: section({ url: HttpUrl }).optional(),
   http: section({ publicUrl: HttpUrl.optional() }).optional(),
   sampling: section({

@@ -150,6 +150,8 @@ async function resolve(alert: Alert, service: Service, parts: AlertDeskParts): P
 
 async function tellUnplaced(alert: Alert, { world, outbox, admitUnplaced }: AlertDeskParts): Promise<void> {
   const { channel } = world.config.slack;
+  // It was of a service when it was read: by another configuration. What bots chat about is not told again.
+  if (alert.source === 'Slack') return;
   const key = unplacedKey(alert);
   world.logger.warn({ alert: alert.name, labels: alert.labels, service: alert.service }, 'an alert of no service');
   if (channel === null || alert.status === 'resolved' || !(await admitUnplaced(key))) return;
@@ -158,9 +160,10 @@ async function tellUnplaced(alert: Alert, { world, outbox, admitUnplaced }: Aler
 
 function toOccurrence(alert: Alert): Occurrence {
   const { source, kind, name, summary, startsAt } = alert;
+  const isMoment = alert.isMoment === true || source === 'collector' || source === 'Kubernetes';
   return {
     key: alertId(alert),
-    fingerprint: source === 'collector' || source === 'Kubernetes' ? null : fingerprintOf(alert),
+    fingerprint: isMoment ? null : fingerprintOf(alert),
     source,
     kind,
     name,

@@ -7,6 +7,7 @@ import { alertRoutes } from '../adapters/http/alert-routes.ts';
 import type { Route } from '../adapters/http/bot-server.ts';
 import type { Metrics } from '../adapters/metrics/metrics.ts';
 import { createAlertBook } from '../adapters/redis/alert-book.ts';
+import { createAlertEpisodes } from '../adapters/redis/alert-episodes.ts';
 import { createDeployBook } from '../adapters/redis/deploy-book.ts';
 import type { RedisIncidentBook } from '../adapters/redis/incident-book.ts';
 import { createInstanceStore } from '../adapters/redis/instance-store.ts';
@@ -14,6 +15,7 @@ import type { SilenceBook } from '../adapters/redis/silence-book.ts';
 import { admitUnplaced } from '../adapters/redis/unplaced-alerts.ts';
 import type { CommandDesk } from '../adapters/slack/command-desk.ts';
 import type { Outbox } from '../adapters/slack/outbox.ts';
+import type { ChannelReader } from '../adapters/slack/slack-app.ts';
 import type { Alert } from '../alert/alert.ts';
 import type { Deploy } from '../alert/deploy.ts';
 import type { KillEvidence } from '../alert/judge-kill.ts';
@@ -21,6 +23,7 @@ import { failed, type Outcome, ok } from '../errors.ts';
 import type { Incident } from '../incident/incident.ts';
 import type { LastLook } from '../incident/last-look.ts';
 import { createAlertDesk } from './alert-desk.ts';
+import { createChannelReader } from './channel-reader.ts';
 import type { World } from './world.ts';
 
 export type AlertingParts = {
@@ -32,11 +35,13 @@ export type AlertingParts = {
   desk: Pick<CommandDesk, 'defaultSinceSeconds'>;
   silences: Pick<SilenceBook, 'find'>;
   lastLookOf: (incident: Incident) => Promise<LastLook | null>;
-  metrics: Pick<Metrics, 'countAlert'>;
+  metrics: Pick<Metrics, 'countAlert' | 'countChannelMessage'>;
 };
 
-/** Takes stored alerts from now on; the routes store new ones. Closed with the world. */
-export function startAlerting({ world, metrics, ...parts }: AlertingParts): readonly Route[] {
+export type Alerting = { routes: readonly Route[]; channelReader: ChannelReader | null };
+
+/** Takes stored alerts from now on; the routes and the reader of channels store new ones. Closed with the world. */
+export function startAlerting({ world, metrics, ...parts }: AlertingParts): Alerting {
   const { config, environment, logger, redis, closers } = world;
   const token = environment.webhookToken?.reveal() ?? null;
   if (token === null) logger.info('MEMTRIAGE_WEBHOOK_TOKEN is not set: alerts and deploys are answered with 401');
@@ -80,5 +85,9 @@ export function startAlerting({ world, metrics, ...parts }: AlertingParts): read
     await alertQueue.add(alerts);
     for (const { source, status } of alerts) metrics.countAlert(source, status);
   }
-  return alertRoutes({ token, storeAlerts, storeDeploy, logger });
+  const episodes = createAlertEpisodes(redis.command(), redis.prefix);
+  return {
+    routes: alertRoutes({ token, storeAlerts, storeDeploy, logger }),
+    channelReader: createChannelReader({ world, episodes, storeAlerts, metrics }),
+  };
 }

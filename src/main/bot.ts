@@ -224,7 +224,7 @@ async function startBot(world: World): Promise<Bot> {
     silences,
     metrics: observing.metrics,
   });
-  const routes = startAlerting({
+  const { routes, channelReader } = startAlerting({
     world,
     incidents,
     triageQueue: queue,
@@ -248,7 +248,7 @@ async function startBot(world: World): Promise<Bot> {
     decline_rollback: rollbackDesk.decline_rollback,
     ...lookActions({ world, incidents, baselines, queue, outbox, audit, admit: isFirst }),
   });
-  const inbound = { ...slack, port: null, desk, actions, isFirst, web };
+  const inbound = { ...slack, port: null, desk, actions, channelReader, isFirst, web };
   const app = await startSlackApp({ ...inbound, logger, signal, onRefused });
   closers.add('slack', app.close);
   server = await startBotServer({

@@ -8,7 +8,7 @@ import { type CheckFinding, fromError, good } from './checks/finding.ts';
 import { checkOnCall } from './checks/on-call.ts';
 import { checkRedis } from './checks/redis.ts';
 import { checkPrometheus, checkPython, checkRunbooks, checkSecrets, checkSockets } from './checks/services.ts';
-import { checkSlack } from './checks/slack.ts';
+import { checkSlack, type UsedChannels } from './checks/slack.ts';
 import { type Environment, readEnvironment } from './environment.ts';
 import { loadConfig } from './load-config.ts';
 
@@ -46,7 +46,7 @@ export async function runDoctor({
   if (config !== null) tell([good(summary(config))]);
   const redisUrl = environment.redisUrl?.reveal() ?? null;
   tell(await checkRedis(redisUrl, dirname(environment.configFile), config === null ? [] : sitesOf(config)));
-  tell(await checkSlack(environment, config === null ? [] : channelsOf(config)));
+  tell(await checkSlack(environment, config === null ? { posted: [], read: [] } : channelsOf(config)));
   tell([await checkPython()]);
   if (config !== null) await tellOfConfigured(config, environment, tell);
   if (exitCodes.has(EXIT_CONFIG)) return EXIT_CONFIG;
@@ -82,7 +82,7 @@ function sitesOf({ services }: Config): string[] {
   return [...new Set([...services.values()].flatMap(({ site, sockets }) => (sockets === null ? [] : [site])))];
 }
 
-function channelsOf({ slack, services, teams }: Config): string[] {
+function channelsOf({ slack, services, teams }: Config): UsedChannels {
   const all = [slack.channel, ...[...services.values(), ...teams.values()].map(({ channel }) => channel)];
-  return [...new Set(all.flatMap((channel) => channel ?? []))];
+  return { posted: [...new Set(all.flatMap((channel) => channel ?? []))], read: slack.readAlerts };
 }

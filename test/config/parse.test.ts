@@ -149,6 +149,12 @@ describe('a whole file', () => {
     });
   });
 
+  test('channels where messages of other bots are read are named; by default there are none', () => {
+    const text = 'slack: { readAlerts: [C0ALERTS] }\nservices:\n  checkout: { sockets: sockets/checkout }\n';
+    expect(configOf(text).slack).toEqual({ channel: null, readAlerts: ['C0ALERTS'] });
+    expect(configOf(text.replace('[C0ALERTS]', '[]')).slack.readAlerts).toEqual([]);
+  });
+
   test("a service without a channel of its own uses its team's", () => {
     const text = FULL.replace('    channel: C0PAY\n    site', '    site').replace('channel: C0PAY', 'channel: C0TEAM');
     expect(configOf(text).services.get('checkout')?.channel).toBe('C0TEAM');
@@ -213,6 +219,16 @@ describe('a wrong file', () => {
       'metrics without Prometheus',
       'services:\n  a: { metrics: { rss: x } }\n',
       'found metrics.rss without prometheus.url',
+    ],
+    [
+      'a channel to read by its name',
+      'slack: { readAlerts: ["#alerts"] }\n',
+      'slack.readAlerts[0]: found "#alerts", expected a channel id',
+    ],
+    [
+      'one channel for a list',
+      'slack: { readAlerts: C0ALERTS }\n',
+      'expected a list of channel ids such as [C0ALERTS]',
     ],
     ['an empty value', withService('limit:'), 'services.checkout.limit: found nothing, expected a size'],
     ['a mode of nobody', withService('rollback: { mode: yes please }'), 'expected recommend, approve or auto'],

@@ -107,6 +107,15 @@ test('every problem of the configuration stands below its line', async () => {
   ]);
 });
 
+test('channels where messages of other bots are read are looked at, and the subscription that they need is told', async () => {
+  const reading = healthy().replace('C0ONCALL }', 'C0ONCALL, readAlerts: [C0PAY, C0GONE] }');
+  const { text } = await examine(reading);
+  expect(text).toMatch(
+    /^ok {4}Slack channel C0PAY \(#payments\): messages of other bots are read, if .* message\.channels/m,
+  );
+  expect(text).toMatch(/^fail {2}Slack channel C0GONE: Slack says channel_not_found — invite the bot/m);
+});
+
 test('tokens that Slack refuses, and a channel without the bot, are told with their cure', async () => {
   workspace.setMember('C0PAY', false);
   const outside = await examine(healthy());

@@ -32,7 +32,7 @@ afterEach(async () => {
 
 function partsFor(team: Team): TeamNewsParts {
   const { services } = bot.world.config;
-  const config = { services, teams: new Map([[team.name, team]]), slack: { channel: null } };
+  const config = { services, teams: new Map([[team.name, team]]), slack: { channel: null, readAlerts: [] } };
   return { ...bot, config, cursor: createShiftCursor(server.connect(), `{news${runs}}`) };
 }
 

@@ -233,6 +233,23 @@ describe('by Socket Mode', () => {
     await started.close();
   });
 
+  test('a message that could not be stored is not acknowledged, and comes again; none is listened to unless asked', async () => {
+    const taken: unknown[] = [];
+    const channelReader = {
+      take: async (event: unknown) => {
+        taken.push(event);
+        if (taken.length === 1) throw new Error('Redis is away');
+      },
+    };
+    await start({ tellsOfMessages: true, eventRetryDelaysMs: [0] }, { channelReader });
+    const bot = { botId: 'B0AM', username: 'Alertmanager', channel: 'C0PAY', text: 'hello' };
+    expect((await workspace.postAsBot(bot)).ack).toMatchObject({ acked: false });
+    await vi.waitFor(() => expect(taken).toHaveLength(2));
+    expect(taken[1]).toEqual(taken[0]);
+    expect((await workspace.postAsBot(bot)).ack).toMatchObject({ acked: true });
+    expect(taken).toHaveLength(3);
+  });
+
   test('commands under way are answered before the app is closed', async () => {
     const started = await start();
     const resume = new EventEmitter();

@@ -13,6 +13,8 @@ export type Metrics = {
   /** How late a look of the watch began. */
   observeWatchLag(seconds: number): void;
   countAlert(source: string, status: string): void;
+  /** A message of another bot in a channel that is read: `alert`, `unplaced` (of no service, or of several), `no-alert`. */
+  countChannelMessage(reading: string): void;
   noteRollback: NoteRollback;
   /** The exposition format, with what `read` finds by now. */
   render(read: () => Promise<Readings>): Promise<{ type: string; body: string }>;
@@ -66,6 +68,12 @@ export function createMetrics(): Metrics {
     labelNames: ['source', 'status'],
     registers,
   });
+  const channelMessages = new Counter({
+    name: 'memtriage_channel_messages_total',
+    help: 'Messages of other bots in the channels of slack.readAlerts, by what they were read as.',
+    labelNames: ['reading'],
+    registers,
+  });
   const noteRollback = rollbackMetrics(registers);
   const showReadings = readingGauges(registers);
   return {
@@ -75,6 +83,7 @@ export function createMetrics(): Metrics {
     observeAlertToRoot: (seconds) => roots.observe(seconds),
     observeWatchLag: (seconds) => watchLag.observe(seconds),
     countAlert: (source, status) => alerts.inc({ source, status }),
+    countChannelMessage: (reading) => channelMessages.inc({ reading }),
     noteRollback,
     async render(read) {
       showReadings(await read());

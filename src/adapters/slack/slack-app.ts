@@ -15,10 +15,17 @@ export type SlackAppOptions = InboundOptions &
   Pick<ActionParts, 'actions' | 'isFirst'> & {
     botToken: string;
     desk: CommandDesk;
+    /** Takes every message event that Slack brings; null or absent: none is listened to. */
+    channelReader?: ChannelReader | null;
     web: SlackWeb;
     /** Ends the wait for a Slack that does not answer at the start. */
     signal: AbortSignal;
   };
+
+export type ChannelReader = {
+  /** Rejects when it could not be stored: it is not acknowledged then, and Slack brings it again. */
+  take(event: unknown, own: SlackIdentity): Promise<void>;
+};
 
 export type SlackApp = {
   identity: SlackIdentity;
@@ -46,6 +53,7 @@ export async function startSlackApp(options: SlackAppOptions): Promise<SlackApp>
     logger: toSlackLogger(logger),
     logLevel: LogLevel.INFO,
     convoStore: false,
+    extendedErrorHandler: true,
     // An object of its own: socket-mode writes its retries into the one that it is given.
     clientOptions: {
       ...apiUrl(options),
@@ -54,11 +62,12 @@ export async function startSlackApp(options: SlackAppOptions): Promise<SlackApp>
       retryConfig: { retries: 0 },
     },
   });
-  app.error(async (err) => {
-    logger.error({ err }, 'a Slack event could not be handled');
+  app.error(async ({ error, body }: { error: Error; body: object }) => {
+    if ('type' in body && body.type === 'event_callback') throw error;
+    logger.error({ err: error }, 'a Slack event could not be handled');
   });
   acknowledgeWhenTaken(app);
-  const underWay = listen(app, options, createMembership(web));
+  const underWay = listen(app, options, createMembership(web), identity);
   const port = await inbound.start(app);
   logger.info({ team: identity.team, mode: options.appToken === null ? 'http' : 'socket', port }, 'connected to Slack');
   return {
@@ -75,7 +84,7 @@ export async function startSlackApp(options: SlackAppOptions): Promise<SlackApp>
 
 /**
  * Bolt acknowledges an event before its listeners see it (5.1: `App.processEvent`), and Slack repeats only what was not
- * acknowledged: a mention was lost with a bot that died in between.
+ * acknowledged: what a bot had taken that died in between was lost. Nor is it acknowledged when a listener failed.
  */
 function acknowledgeWhenTaken(app: App): void {
   const processEvent = app.processEvent.bind(app);
@@ -87,8 +96,13 @@ function acknowledgeWhenTaken(app: App): void {
 }
 
 /** Commands, mentions and presses go the same way; the set holds those that are being answered. */
-function listen(app: App, options: SlackAppOptions, membership: Membership): Set<Promise<void>> {
-  const { desk, web, logger } = options;
+function listen(
+  app: App,
+  options: SlackAppOptions,
+  membership: Membership,
+  identity: SlackIdentity,
+): Set<Promise<void>> {
+  const { desk, channelReader = null, web, logger } = options;
   const underWay = new Set<Promise<void>>();
   const track = async (work: Promise<void>): Promise<void> => {
     underWay.add(work);
@@ -113,6 +127,8 @@ function listen(app: App, options: SlackAppOptions, membership: Membership): Set
     // Acknowledged when it is stored: showing the answer may take longer than Slack waits.
     await answered;
   });
+  if (channelReader !== null)
+    app.event('message', async ({ event }) => await track(channelReader.take(event, identity)));
   listenToActions(app, options, track);
   return underWay;
 }

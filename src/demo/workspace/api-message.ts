@@ -20,10 +20,9 @@ export function toApiMessage(
   return {
     type: 'message',
     ts: message.ts,
-    user: message.user,
+    ...authorFields(message),
     text: message.text,
     team: TEAM_ID,
-    ...(message.isBot ? { bot_id: BOT_ID, app_id: APP_ID } : {}),
     ...(message.blocks.length > 0 ? { blocks: message.blocks } : {}),
     ...(message.attachments.length > 0 ? { attachments: message.attachments } : {}),
     ...(message.files.length > 0 ? { files: message.files } : {}),
@@ -35,6 +34,13 @@ export function toApiMessage(
       : {}),
     ...threadFields(message, replies),
   };
+}
+
+/** A webhook with a name of its own is no user. */
+function authorFields({ user, isBot, author }: StoredMessage): JsonObject {
+  if (author === null) return isBot ? { user, bot_id: BOT_ID, app_id: APP_ID } : { user };
+  const { botId, username } = author;
+  return username === null ? { user, bot_id: botId } : { subtype: 'bot_message', username, bot_id: botId };
 }
 
 function metadataFields({ metadata }: StoredMessage, withPayload: boolean): JsonObject {

@@ -8,8 +8,12 @@ type MessageVersion = {
   at: number;
   text: string;
   blocks: readonly JsonObject[];
+  attachments: readonly JsonObject[];
   metadata: Metadata | null;
 };
+
+/** Another app than ours. `username`: an incoming webhook's name of its own; null: it posts as its bot user. */
+export type BotAuthor = { botId: string; username: string | null };
 
 /** A message as it stands now. A snapshot: a later edit doesn't change it. */
 export type StoredMessage = MessageVersion & {
@@ -21,8 +25,9 @@ export type StoredMessage = MessageVersion & {
   broadcast: boolean;
   user: string;
   isBot: boolean;
+  /** Null: a person, or our own app. */
+  author: BotAuthor | null;
   files: readonly JsonObject[];
-  attachments: readonly JsonObject[];
   reactions: readonly Reaction[];
   edits: number;
   /** True when the last edit shows "(edited)": text without blocks. */
@@ -36,6 +41,7 @@ type NewMessage = {
   channel: string;
   user: string;
   isBot: boolean;
+  author?: BotAuthor;
   text: string;
   blocks?: readonly JsonObject[];
   metadata?: Metadata | null;
@@ -45,11 +51,14 @@ type NewMessage = {
   attachments?: readonly JsonObject[];
 };
 
-export type MessageChange = { kind: 'posted' | 'edited' | 'deleted'; message: StoredMessage };
+type Edit = Omit<MessageVersion, 'at' | 'attachments'> & Partial<Pick<MessageVersion, 'attachments'>>;
+
+export type MessageChange = { kind: 'posted' | 'edited' | 'deleted' | 'reacted'; message: StoredMessage };
 
 export type MessageStore = {
   post: (message: NewMessage) => StoredMessage;
-  edit: (message: StoredMessage, changes: Omit<MessageVersion, 'at'>) => StoredMessage;
+  /** Without `attachments`, those that it has stay. */
+  edit: (message: StoredMessage, changes: Edit) => StoredMessage;
   remove: (message: StoredMessage) => void;
   react: (message: StoredMessage, name: string, user: string) => void;
   /** A message that is still there. */
@@ -80,7 +89,7 @@ export function createMessageStore(now: () => number): MessageStore {
   return {
     post: (message) => save('posted', firstVersion(message, nextTs(), now())),
     edit: (message, changes) => {
-      const version: MessageVersion = { ...changes, at: now() };
+      const version: MessageVersion = { attachments: message.attachments, ...changes, at: now() };
       const marksEdited = changes.blocks.length === 0;
       const history = [...message.history, version];
       return save('edited', { ...message, ...version, history, marksEdited, edits: message.edits + 1 });
@@ -90,7 +99,7 @@ export function createMessageStore(now: () => number): MessageStore {
       const before = message.reactions.find((reaction) => reaction.name === name);
       const others = message.reactions.filter((reaction) => reaction.name !== name);
       const reactions = [...others, { name, users: [...(before?.users ?? []), user] }];
-      save('edited', { ...message, reactions });
+      save('reacted', { ...message, reactions });
     },
     find: (channel, ts) => {
       const message = channels.get(channel)?.get(ts);
@@ -106,7 +115,7 @@ export function createMessageStore(now: () => number): MessageStore {
 }
 
 function firstVersion(message: NewMessage, ts: string, at: number): StoredMessage {
-  const { text, blocks = [], metadata = null } = message;
+  const { text, blocks = [], attachments = [], metadata = null } = message;
   return {
     channel: message.channel,
     ts,
@@ -114,16 +123,17 @@ function firstVersion(message: NewMessage, ts: string, at: number): StoredMessag
     broadcast: message.broadcast ?? false,
     user: message.user,
     isBot: message.isBot,
+    author: message.author ?? null,
     at,
     text,
     blocks,
     metadata,
     files: message.files ?? [],
-    attachments: message.attachments ?? [],
+    attachments,
     reactions: [],
     edits: 0,
     marksEdited: false,
-    history: [{ at, text, blocks, metadata }],
+    history: [{ at, text, blocks, attachments, metadata }],
     deleted: false,
   };
 }

@@ -12,8 +12,8 @@ export type Outbox = {
   send: (type: 'slash_commands' | 'interactive', payload: JsonObject) => Promise<Ack>;
   /** Resolves with the first attempt; the repeats go on by themselves. */
   sendEvent: (event: JsonObject) => Promise<Ack>;
-  /** Brings the last envelope (of the type, or of any) once more. */
-  redeliver: (options?: { type?: Envelope['type']; attempt?: number; reason?: string }) => Promise<Ack>;
+  /** Brings the last envelope (of the type, or of any; `ts`: about that message) once more. */
+  redeliver: (options?: { type?: Envelope['type']; ts?: string; attempt?: number; reason?: string }) => Promise<Ack>;
 };
 
 export function createOutbox(options: {
@@ -50,12 +50,19 @@ export function createOutbox(options: {
       void repeat(envelope, ack);
       return ack;
     },
-    redeliver: ({ type, attempt = 1, reason = 'timeout' } = {}) => {
-      const last = sent.findLast((envelope) => type === undefined || envelope.type === type);
+    redeliver: ({ type, ts, attempt = 1, reason = 'timeout' } = {}) => {
+      const last = sent.findLast(
+        (envelope) => (type === undefined || envelope.type === type) && (ts === undefined || tsOf(envelope) === ts),
+      );
       if (last === undefined) throw new Error('there is no envelope to deliver again');
       return deliver(last, { attempt, reason });
     },
   };
+}
+
+function tsOf({ payload }: Envelope): string | null {
+  const { event } = payload;
+  return isObject(event) ? stringIn(event, 'ts') : null;
 }
 
 /** What an acknowledgement says to the person, or null when it is empty. */

@@ -2,6 +2,7 @@
  * A Slack workspace on loopback: the Web API, Socket Mode, HTTP mode, response URLs and uploads, as the real one
  * speaks and limits them, in one process and in memory. The demo shows it in place of Slack, tests make it misbehave.
  */
+import { type Bots, createBots } from './bots.ts';
 import { BOT_USER_ID, type ChannelOption, createDirectory, type UserGroup, type UserOption } from './directory.ts';
 import { createEphemeralStore, type EphemeralMessage } from './ephemerals.ts';
 import { createFaults, type Faults } from './faults.ts';
@@ -32,6 +33,8 @@ export type WorkspaceOptions = {
   /** Default: U0ALICE alice and U0BOB bob. */
   users?: readonly UserOption[];
   userGroups?: readonly UserGroup[];
+  /** The app is subscribed to the messages of its channels (`message.channels`). Default: false. */
+  tellsOfMessages?: boolean;
   /** How envelopes reach the app. Default: Socket Mode. */
   mode?: { kind: 'socket' } | { kind: 'http'; requestUrl: string };
   /** Answer 429 as Slack does: one post a second per channel, tiers for the other methods. Default: false. */
@@ -42,6 +45,7 @@ export type WorkspaceOptions = {
 };
 
 export type Workspace = People &
+  Bots &
   Modals & {
     /** What `SLACK_API_URL` is set to; ends in `/api/`. */
     apiUrl: string;
@@ -103,8 +107,8 @@ export async function startWorkspace(options: WorkspaceOptions = {}): Promise<Wo
   const world = createWorld(settings, http.origin, sockets, now);
   const faults = createFaults();
   const calls: Call[] = [];
-  const limits = options.enforceRateLimits === true ? createRateLimits(now) : null;
   const responseUrls = createResponseUrls(world);
+  const limits = options.enforceRateLimits === true ? createRateLimits(now) : null;
   serveRequests(http, world, { faults, limits, closing: closing.signal, calls }, responseUrls);
   const outbox = createOutbox({
     deliver: deliverBy(options.mode, settings.signingSecret, now, closing.signal, sockets),
@@ -115,6 +119,7 @@ export async function startWorkspace(options: WorkspaceOptions = {}): Promise<Wo
 
   return {
     ...createPeople(world, outbox, responseUrls),
+    ...createBots(world, outbox, options.tellsOfMessages === true),
     ...createModals(world, outbox, now),
     ...inspect(world),
     ...controlSockets(sockets),

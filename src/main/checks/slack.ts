@@ -22,10 +22,18 @@ const Identity = z.object({
   team: z.string().default('the workspace'),
   response_metadata: z.object({ scopes: z.array(z.string()).optional() }).optional(),
 });
-const Channel = z.object({ channel: z.object({ name: z.string().default(''), is_member: z.boolean().optional() }) });
+const Channel = z.object({
+  channel: z.object({
+    name: z.string().default(''),
+    is_member: z.boolean().optional(),
+    is_private: z.boolean().default(false),
+  }),
+});
 
-/** `channels`: every channel that the configuration posts to. */
-export async function checkSlack(environment: Environment, channels: readonly string[]): Promise<CheckFinding[]> {
+/** Channels of the configuration: those that it posts to, and those where it reads messages of other bots. */
+export type UsedChannels = { posted: readonly string[]; read: readonly string[] };
+
+export async function checkSlack(environment: Environment, { posted, read }: UsedChannels): Promise<CheckFinding[]> {
   const { slackBotToken, slackAppToken, slackSigningSecret, slackApiUrl } = environment;
   if (slackBotToken === null) {
     const isUnused = slackAppToken === null && slackSigningSecret === null;
@@ -37,16 +45,24 @@ export async function checkSlack(environment: Environment, channels: readonly st
   const identity = await web.call('auth.test', {});
   const findings = identity.kind === 'ok' ? identityFindings(identity.body) : [notDone('Slack bot token', identity)];
   if (identity.kind === 'ok') {
-    for (const channel of channels) findings.push(await checkChannel(web, channel));
+    const scopes = scopesOf(identity.body);
+    for (const channel of posted) findings.push(await checkChannel(web, channel, () => good('the bot may post')));
+    for (const channel of read) {
+      findings.push(await checkChannel(web, channel, (isPrivate) => readFinding(isPrivate, scopes)));
+    }
   }
   return [...findings, ...(await checkInbound(environment))];
 }
 
+/** Slack names them in a header that stand-ins of its API leave out: none then. */
+function scopesOf(body: unknown): readonly string[] {
+  return Identity.parse(body).response_metadata?.scopes ?? [];
+}
+
 function identityFindings(body: unknown): CheckFinding[] {
-  const { user, team, response_metadata: metadata } = Identity.parse(body);
+  const { user, team } = Identity.parse(body);
   const found = good(`Slack bot token: ${user} in ${team}`);
-  const scopes = metadata?.scopes ?? [];
-  // Slack names them in a header that stand-ins of its API leave out.
+  const scopes = scopesOf(body);
   if (scopes.length === 0) return [found];
   const missing = REQUIRED_SCOPES.filter((scope) => !scopes.includes(scope));
   if (missing.length > 0) {
@@ -59,7 +75,12 @@ function identityFindings(body: unknown): CheckFinding[] {
   ];
 }
 
-async function checkChannel(web: SlackWeb, id: string): Promise<CheckFinding> {
+/** `inside`: what there is to say of a channel that the bot is in. */
+async function checkChannel(
+  web: SlackWeb,
+  id: string,
+  inside: (isPrivate: boolean) => CheckFinding,
+): Promise<CheckFinding> {
   const answer = await web.call('conversations.info', { channel: id });
   if (answer.kind !== 'ok') {
     if (answer.kind === 'refused' && answer.error === 'missing_scope') {
@@ -67,10 +88,20 @@ async function checkChannel(web: SlackWeb, id: string): Promise<CheckFinding> {
     }
     return notDone(`Slack channel ${id}`, answer);
   }
-  const { name, is_member: isMember } = Channel.parse(answer.body).channel;
+  const { name, is_member: isMember, is_private: isPrivate } = Channel.parse(answer.body).channel;
   const about = `Slack channel ${id}${name === '' ? '' : ` (#${name})`}`;
   if (isMember === false) return wrongConfiguration(`${about}: the bot is not in it`, cureOf('not_in_channel'));
-  return good(`${about}: the bot may post`);
+  const found = inside(isPrivate);
+  return { ...found, what: `${about}: ${found.what}` };
+}
+
+/** Which events an app is subscribed to Slack tells no bot. */
+function readFinding(isPrivate: boolean, scopes: readonly string[]): CheckFinding {
+  const [scope, event] = isPrivate ? ['groups:history', 'message.groups'] : ['channels:history', 'message.channels'];
+  if (scopes.length > 0 && !scopes.includes(scope)) {
+    return wrongConfiguration(`its messages are not told to the bot without ${scope}`, cureOf('missing_scope'));
+  }
+  return good(`messages of other bots are read, if the app is subscribed to ${event} (slack-manifest.yaml)`);
 }
 
 /** The way in: Socket Mode by the app token, else HTTP mode by the signing secret. */

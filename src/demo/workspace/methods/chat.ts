@@ -89,6 +89,7 @@ function update(args: z.output<typeof Update>, world: World): MethodAnswer {
   const message = world.messages.edit(before, {
     text: args.text === undefined ? before.text : content.value.text,
     blocks: keepsBlocks ? before.blocks : content.value.blocks,
+    ...(args.attachments === undefined ? {} : { attachments: content.value.attachments }),
     metadata: args.metadata === undefined ? before.metadata : content.value.metadata,
   });
   return answer({

@@ -15,7 +15,7 @@ const SAME_SPEAKER_MS = 5 * 60_000;
 export function messageLines(message: StoredMessage, before: StoredMessage | null, viewer: Viewer): readonly string[] {
   const { directory, style, timeZone } = viewer;
   const isSameSpeaker = before?.user === message.user && sentAt(message) - sentAt(before) < SAME_SPEAKER_MS;
-  const name = directory.user(message.user)?.name ?? message.user;
+  const name = message.author?.username ?? directory.user(message.user)?.name ?? message.user;
   const speaker = `${style.bold(name)}${message.isBot ? style.dim(' APP') : ''}  ${style.dim(clockTime(sentAt(message), timeZone))}`;
   const body = held(bodyLines(message, viewer), viewer);
   return isSameSpeaker ? body : [speaker, ...body];

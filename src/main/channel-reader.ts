@@ -1,0 +1,52 @@
+/** Messages of other bots in the channels of `slack.readAlerts`: those that are alerts are stored like those of webhooks. */
+import type { Metrics } from '../adapters/metrics/metrics.ts';
+import type { AlertEpisodes } from '../adapters/redis/alert-episodes.ts';
+import type { ChannelReader } from '../adapters/slack/slack-app.ts';
+import type { Alert } from '../alert/alert.ts';
+import { type ChannelEvent, readChannelEvent } from '../alert/channel-event.ts';
+import { readEvent, toTime } from '../alert/read-message.ts';
+import type { World } from './world.ts';
+
+export type ChannelReaderParts = {
+  world: Pick<World, 'config' | 'logger'>;
+  episodes: AlertEpisodes;
+  /** Resolves when they are stored; those that were stored before are left as they are. */
+  storeAlerts: (alerts: readonly Alert[]) => Promise<void>;
+  metrics: Pick<Metrics, 'countChannelMessage'>;
+};
+
+/** Null: no channel is to be read. What is no alert, or of no service, makes no noise: it is counted. */
+export function createChannelReader({
+  world,
+  episodes,
+  storeAlerts,
+  metrics,
+}: ChannelReaderParts): ChannelReader | null {
+  const { config, logger } = world;
+  const channels = new Set(config.slack.readAlerts);
+  if (channels.size === 0) return null;
+  return {
+    async take(event, { botId, botUserId }) {
+      const read = readChannelEvent(event, { channels, ownBotId: botId, ownUserId: botUserId });
+      if (read === null) return;
+      const reading = readEvent(read, config.services.values());
+      metrics.countChannelMessage(reading.kind);
+      const { channelId, ts, botId: author } = read.post;
+      logger.debug(
+        { channelId, ts, author, edited: read.kind === 'edited', reading: reading.kind },
+        'a message of a bot',
+      );
+      if (reading.kind !== 'alert') return;
+      await storeAlerts(await placedInTime(reading.alert, read, episodes));
+    },
+  };
+}
+
+/** With the beginning of what it tells of; a beginning that comes after its end brings that end along. */
+async function placedInTime(alert: Alert, event: ChannelEvent, episodes: AlertEpisodes): Promise<readonly Alert[]> {
+  if (alert.isMoment === true) return [alert];
+  const at = event.kind === 'edited' ? event.at : event.post.ts;
+  const { since, isOver } = await episodes.note(alert.fingerprint, alert.status, at);
+  const placed: Alert = { ...alert, startsAt: toTime(since) };
+  return isOver && alert.status === 'firing' ? [placed, { ...placed, status: 'resolved' }] : [placed];
+}
