@@ -125,4 +125,6 @@ export type BusinessHours = { weekdays: readonly number[]; fromMinute: number; t
 export type OnCall =
   | { source: 'rotation'; members: readonly string[]; handoff: { weekday: number; minute: number }; since: string }
   | { source: 'ics'; primary: string; overrides: string | null }
-  | { source: 'pagerduty'; schedule: string };
+  | { source: 'pagerduty'; schedule: string }
+  /** All members, as Slack tells of them at the moment. */
+  | { source: 'userGroup'; group: string };

@@ -127,7 +127,7 @@ function badRollback(name: string, { rollback, team }: LooseService, teams: Loos
 
 const VIA_KEYS = ['webhook', 'kubernetes', 'argoRollouts', 'helm', 'command'];
 const WORKLOAD_KEYS = ['deployment', 'statefulSet', 'daemonSet'];
-const ON_CALL_KEYS = ['rotation', 'ics', 'pagerduty'];
+const ON_CALL_KEYS = ['rotation', 'ics', 'pagerduty', 'userGroup'];
 /** Key -> the one that it only makes sense with. */
 const ON_CALL_COMPANIONS: Readonly<Record<string, string>> = {
   handoff: 'rotation',

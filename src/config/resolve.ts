@@ -182,7 +182,7 @@ function toTeam(name: string, team: TeamSection, directory: string): Team {
 }
 
 function toOnCall(section: OnCallSection, directory: string): OnCall | null {
-  const { rotation, handoff, since, ics, overrides, pagerduty } = section;
+  const { rotation, handoff, since, ics, overrides, pagerduty, userGroup } = section;
   if (rotation !== undefined && handoff !== undefined && since !== undefined) {
     return { source: 'rotation', members: rotation, handoff, since };
   }
@@ -190,5 +190,6 @@ function toOnCall(section: OnCallSection, directory: string): OnCall | null {
     const place = (text: string): string => (/^(https?|webcals?):\/\//i.test(text) ? text : resolve(directory, text));
     return { source: 'ics', primary: place(ics), overrides: overrides === undefined ? null : place(overrides) };
   }
+  if (userGroup !== undefined) return { source: 'userGroup', group: userGroup };
   return pagerduty === undefined ? null : { source: 'pagerduty', schedule: pagerduty };
 }

@@ -10,6 +10,7 @@ import {
   duration,
   Flag,
   Freeze,
+  GroupId,
   Hours,
   HttpUrl,
   Name,
@@ -147,6 +148,7 @@ const OnCallSection = section({
   ics: Text.optional(),
   overrides: Text.optional(),
   pagerduty: Text.optional(),
+  userGroup: GroupId.optional(),
 });
 export type OnCallSection = z.infer<typeof OnCallSection>;
 

@@ -55,6 +55,7 @@ export const ChannelId = matching(
   /^[CGD][A-Z0-9]{2,}$/,
 );
 export const UserId = matching('a Slack user id such as U0ALICE', /^[UW][A-Z0-9]{2,}$/);
+export const GroupId = matching('a Slack user group id such as S0PAYONCALL', /^S[A-Z0-9]{2,}$/);
 export const ApproverId = matching(
   'a Slack user id such as U0ALICE or a user group id such as S0LEADS',
   /^[UWS][A-Z0-9]{2,}$/,

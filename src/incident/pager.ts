@@ -66,6 +66,8 @@ export const Pager = z.object({
   onCall: z.object({
     rules: z.string(),
     primary: Someone.nullable(),
+    /** On call together with the first. */
+    others: z.array(Someone).optional(),
     until: z.string().nullable(),
     backup: Someone.nullable(),
     clock: z.string().nullable(),

@@ -17,6 +17,7 @@ import { startOutboxWorker } from '../adapters/slack/outbox-worker.ts';
 import { createPeopleByEmail } from '../adapters/slack/people-by-email.ts';
 import { startSlackApp } from '../adapters/slack/slack-app.ts';
 import { createSlackWeb } from '../adapters/slack/slack-web.ts';
+import { createUserGroups } from '../adapters/slack/user-groups.ts';
 import { CommandError, EXIT_USAGE, messageOf } from '../errors.ts';
 import type { Ports } from '../triage/ports.ts';
 import { createTurns } from '../triage/turns.ts';
@@ -145,7 +146,8 @@ async function startBot(world: World): Promise<Bot> {
       rollbackDesk.consider(...reported),
     ),
   };
-  const rotas = createRotas({ ...world, findPeople: createPeopleByEmail(web) });
+  const groups = createUserGroups(web);
+  const rotas = createRotas({ ...world, findPeople: createPeopleByEmail(web), membersOf: groups.membersOf });
   const isOffHours = createOffHours(world, rotas);
   const runner = { config, runbooks, ports, logger, signal, takeTurn: createTurns(), isOffHours };
   const queue = createTriageQueue(connection, prefix);
@@ -164,6 +166,7 @@ async function startBot(world: World): Promise<Bot> {
     rollbacks,
     silences,
     rotas,
+    groups,
     outbox,
     triageQueue: queue,
     umbrellas,
@@ -178,7 +181,7 @@ async function startBot(world: World): Promise<Bot> {
     audit,
     outbox,
     refresh,
-    groups: paging.groups,
+    groups,
     inspect: mitigating.inspect,
     carryOut: mitigating.carryOut,
   });

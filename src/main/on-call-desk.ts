@@ -34,6 +34,7 @@ async function viewTeam(team: Team, rotas: Rotas, nowMs: number, patienceMs: num
       outcome: 'ok',
       value: {
         ...onCallAt(rota, nowMs),
+        hasShifts: rota.group === undefined,
         gaps: findGaps(rota, { fromMs: nowMs, toMs: nowMs + FORTNIGHT_MS }),
         source,
         ageSeconds: Math.max(0, (nowMs - fetchedAtMs) / 1000),

@@ -57,7 +57,10 @@ export function judgeCase(known: Known): Judged {
   };
 }
 
-export const NOBODY: OnCallNow = { now: null, next: null, backup: null };
+/** Of a large user group, for the root: all of it is paged. */
+const OTHERS_KEPT = 20;
+
+export const NOBODY: OnCallNow = { people: [], now: null, next: null, backup: null };
 
 /**
  * While a triage runs, its last report is of the past: alerts alone count then. A look that could not tell changes
@@ -117,7 +120,8 @@ function toNote(now: OnCallNow, hours: WorkHours, clock: OomClock | null, nowMs:
     person == null ? null : { userId: person.userId, name: person.name };
   return {
     rules: workPhrase(hours, nowMs),
-    primary: someone(now.now?.person),
+    primary: someone(now.people[0]),
+    others: now.people.slice(1, OTHERS_KEPT + 1).map(({ userId, name }) => ({ userId, name })),
     until: now.now === null ? null : new Date(now.now.toMs).toISOString(),
     backup: someone(now.backup),
     clock: clock === null ? null : oomClockPhrase(clock, nowMs, hours.timezone),

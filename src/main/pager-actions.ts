@@ -137,7 +137,7 @@ async function refusal(owned: Owned | null, userId: string, parts: PagingParts):
   const rota = await rotaOf(team, parts);
   if (rota !== null && peopleOf(rota).includes(userId)) return null;
   if ((await resolveApprovers(team, parts)).includes(userId)) return null;
-  const primary = rota === null ? null : onCallAt(rota, clockOf(parts)).now?.person.userId;
+  const primary = rota === null ? null : onCallAt(rota, clockOf(parts)).people[0]?.userId;
   const ask = primary == null ? '' : ` Ask ${mention(primary)}.`;
   return `⛔ Only those on call for ${escapeMrkdwn(team.name, 60)} and its approvers may do that; nothing was done.${ask}`;
 }

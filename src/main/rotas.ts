@@ -1,9 +1,10 @@
 /** Who is on call and who is at work, for every team: schedules kept for minutes, and their last good answer for weeks. */
 import { setTimeout as wait } from 'node:timers/promises';
 import { listPublicHolidays } from '../adapters/on-call/public-holidays.ts';
+import type { MembersOf, RotaSource } from '../adapters/on-call/rota-source.ts';
 import { rotaSourceOf } from '../adapters/on-call/rota-source-of.ts';
 import { createRotaStore, type StoredRota } from '../adapters/redis/rota-store.ts';
-import type { Team } from '../config/config.ts';
+import type { OnCall, Team } from '../config/config.ts';
 import { type Failure, inconclusive, messageOf, type Outcome, ok } from '../errors.ts';
 import { unknownEmails, withUserIds } from '../oncall/person.ts';
 import type { Rota, Span } from '../oncall/rota.ts';
@@ -13,6 +14,8 @@ import type { World } from './world.ts';
 
 /** Schedules change by hand: within this time a swap of shifts is known. Google's own calendars may lag by a day. */
 const FRESH_MS = 5 * 60_000;
+/** A group has no plan that could be right in spite of its age: who is in it now is on call. */
+const GROUP_FRESH_MS = 60_000;
 /** Back: who was on call before knows what went on. Ahead: the last good answer serves for a month. */
 const BACK_MS = 15 * DAY_MS;
 const AHEAD_MS = 35 * DAY_MS;
@@ -39,18 +42,22 @@ export type Rotas = {
 export type RotasParts = Pick<World, 'redis' | 'environment' | 'signal'> & {
   /** Slack ids by e-mail address. */
   findPeople: (emails: readonly string[]) => Promise<ReadonlyMap<string, string>>;
+  /** Of Slack's user groups. */
+  membersOf: MembersOf;
   now?: () => number;
 };
 
 const PATIENCE_MS = 8000;
 
-export function createRotas({ redis, environment, signal, findPeople, now = Date.now }: RotasParts): Rotas {
+export function createRotas({ redis, environment, signal, findPeople, membersOf, now = Date.now }: RotasParts): Rotas {
   const store = createRotaStore({ redis: redis.command(), prefix: redis.prefix });
   const underWay = new Map<string, Promise<Outcome<StoredRota>>>();
   const pagerDuty = { token: environment.pagerDutyToken?.reveal() ?? null, url: environment.pagerDutyUrl };
+  const sourceOf = (team: Team, onCall: OnCall): RotaSource =>
+    rotaSourceOf(onCall, team.timezone, { pagerDuty, membersOf });
 
-  async function fetchRota(team: Team, onCall: NonNullable<Team['onCall']>): Promise<Outcome<StoredRota>> {
-    const source = rotaSourceOf(onCall, team.timezone, pagerDuty);
+  async function fetchRota(team: Team, onCall: OnCall): Promise<Outcome<StoredRota>> {
+    const source = sourceOf(team, onCall);
     const read = await source.readRota(spanAround(now()), signal);
     if (read.outcome !== 'ok') return read;
     const emails = unknownEmails(read.value);
@@ -61,7 +68,7 @@ export function createRotas({ redis, environment, signal, findPeople, now = Date
     return ok(stored);
   }
 
-  async function shared(team: Team, onCall: NonNullable<Team['onCall']>): Promise<Outcome<StoredRota>> {
+  async function shared(team: Team, onCall: OnCall): Promise<Outcome<StoredRota>> {
     const running = underWay.get(team.name) ?? fetchRota(team, onCall).finally(() => underWay.delete(team.name));
     underWay.set(team.name, running);
     return await running;
@@ -71,8 +78,11 @@ export function createRotas({ redis, environment, signal, findPeople, now = Date
     async rotaOf(team, patienceMs = PATIENCE_MS) {
       const { onCall } = team;
       if (onCall === null) return nobodyConfigured(team);
-      const known = onCall.source === 'rotation' ? null : await store.load(team.name);
-      if (known !== null && now() - known.fetchedAtMs < FRESH_MS) return ok({ ...known, staleWhy: null });
+      const stored = onCall.source === 'rotation' ? null : await store.load(team.name);
+      // What the source before this one said tells nothing any more.
+      const known = stored?.source === sourceOf(team, onCall).name ? stored : null;
+      const freshMs = onCall.source === 'userGroup' ? GROUP_FRESH_MS : FRESH_MS;
+      if (known !== null && now() - known.fetchedAtMs < freshMs) return ok({ ...known, staleWhy: null });
       const fetched = await Promise.race([shared(team, onCall).catch(notStored), tooLate(patienceMs)]);
       if (fetched.outcome === 'ok') return ok({ ...fetched.value, staleWhy: null });
       return known === null ? fetched : ok({ ...known, staleWhy: fetched.why });

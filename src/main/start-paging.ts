@@ -9,7 +9,7 @@ import type { SilenceBook } from '../adapters/redis/silence-book.ts';
 import { createDirectMessages } from '../adapters/slack/direct-messages.ts';
 import type { Outbox } from '../adapters/slack/outbox.ts';
 import type { SlackWeb } from '../adapters/slack/slack-web.ts';
-import { createUserGroups } from '../adapters/slack/user-groups.ts';
+import type { UserGroups } from '../adapters/slack/user-groups.ts';
 import type { PagingParts } from './page-desk.ts';
 import { createPaging } from './paging.ts';
 import type { Rotas } from './rotas.ts';
@@ -24,6 +24,7 @@ export type PagingNeeds = {
   rollbacks: RollbackBook;
   silences: Pick<SilenceBook, 'find'>;
   rotas: Rotas;
+  groups: UserGroups;
   outbox: Outbox;
   triageQueue: TriageQueue;
   umbrellas: Pick<UmbrellaDesk, 'openOf' | 'claimPage'>;
@@ -35,7 +36,7 @@ export function openPaging({ web, ...needs }: PagingNeeds): PagingParts {
   const { redis, closers } = needs.world;
   const escalations = createEscalationQueue(redis.command(), redis.prefix);
   closers.add('escalation queue', escalations.close);
-  return { ...needs, escalations, groups: createUserGroups(web), messages: createDirectMessages(web) };
+  return { ...needs, escalations, messages: createDirectMessages(web) };
 }
 
 /** Takes what is due from now on, in any replica; closed with the world. */

@@ -52,7 +52,7 @@ async function tellDigest(team: Team, channel: string, atMs: number, parts: Team
     team: team.name,
     day: shortTime(atMs, atMs - FORTNIGHT_MS, team.timezone).replace(/ \d+:\d+$/, ''),
     cases,
-    onCall: rota === null ? null : (onCallAt(rota, atMs).now?.person ?? null),
+    onCall: rota === null ? [] : onCallAt(rota, atMs).people,
     gaps: gaps.slice(0, GAPS_SHOWN).map(({ fromMs, toMs }) => shortSpan(fromMs, toMs, atMs, team.timezone)),
   });
   const monday = addDays(day, 1 - weekdayOf(day));

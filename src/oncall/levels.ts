@@ -1,5 +1,5 @@
 import type { Team } from '../config/config.ts';
-import { type OnCallNow, peopleOf, type Rota } from './rota.ts';
+import { type OnCallNow, peopleOf, type Rota, usersOf } from './rota.ts';
 
 /** How many levels a team has: one more than it has waits between them. */
 export function levelCount({ escalateAfterSeconds }: Pick<Team, 'escalateAfterSeconds'>): number {
@@ -18,7 +18,7 @@ export function waitAfter({ escalateAfterSeconds }: Pick<Team, 'escalateAfterSec
 export function peopleOfLevel(level: number, rota: Rota | null, now: OnCallNow, leads: readonly string[]): string[] {
   switch (level) {
     case 1:
-      return now.now?.person.userId == null ? [] : [now.now.person.userId];
+      return usersOf(now.people);
     case 2:
       return now.backup?.userId == null ? [] : [now.backup.userId];
     case 3:

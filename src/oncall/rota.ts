@@ -15,6 +15,8 @@ export type Shift = z.infer<typeof Shift>;
 export const Rota = z.object({
   /** In order, never two at the same time. */
   shifts: z.array(Shift).readonly(),
+  /** All of them on call together for as long as is known, without hand-offs; absent: the shifts tell. */
+  group: z.array(Person).readonly().optional(),
   /** The time that the shifts tell of: a gap outside of it is no gap. */
   known: Span,
   /** What could not be read or matched, as plain sentences without full stop. */
@@ -51,23 +53,28 @@ export function layShifts(primary: readonly Shift[], overrides: readonly Shift[]
 }
 
 export type OnCallNow = {
+  /** Everybody who is on call now. */
+  people: readonly Person[];
+  /** Their shift; null: nobody has one, or no shifts are known of them. */
   now: Shift | null;
   next: Shift | null;
   /** Who is asked next: whoever was on call before, since they know what went on; else who comes next. */
   backup: Person | null;
 };
 
-export function onCallAt({ shifts }: Rota, atMs: number): OnCallNow {
+export function onCallAt({ shifts, group }: Rota, atMs: number): OnCallNow {
+  if (group !== undefined) return { people: group, now: null, next: null, backup: null };
   const now = shifts.find(({ fromMs, toMs }) => fromMs <= atMs && atMs < toMs) ?? null;
   const later = shifts.filter(({ fromMs }) => fromMs > atMs);
   const earlier = shifts.filter(({ toMs }) => toMs <= atMs);
   const isOther = ({ person }: Shift): boolean => person.userId !== null && person.userId !== now?.person.userId;
   const backup = earlier.findLast(isOther) ?? later.find(isOther);
-  return { now, next: later[0] ?? null, backup: backup?.person ?? null };
+  return { people: now === null ? [] : [now.person], now, next: later[0] ?? null, backup: backup?.person ?? null };
 }
 
 /** Times within the span, as far as they are known, when nobody is on call whom Slack could reach. */
-export function findGaps({ shifts, known }: Rota, { fromMs, toMs }: Span): Span[] {
+export function findGaps({ shifts, group = [], known }: Rota, { fromMs, toMs }: Span): Span[] {
+  if (group.some(({ userId }) => userId !== null)) return [];
   const end = Math.min(toMs, known.toMs);
   const gaps: Span[] = [];
   let at = Math.max(fromMs, known.fromMs);
@@ -81,7 +88,12 @@ export function findGaps({ shifts, known }: Rota, { fromMs, toMs }: Span): Span[
   return gaps;
 }
 
-/** Everybody with a shift whom Slack knows, each once. */
-export function peopleOf({ shifts }: Rota): string[] {
-  return [...new Set(shifts.flatMap(({ person }) => person.userId ?? []))];
+/** Everybody with a shift, or of the group, whom Slack knows, each once. */
+export function peopleOf({ shifts, group = [] }: Rota): string[] {
+  return usersOf([...shifts.map(({ person }) => person), ...group]);
+}
+
+/** Their ids in Slack, each once; those whom it does not know are left out. */
+export function usersOf(people: readonly Person[]): string[] {
+  return [...new Set(people.flatMap(({ userId }) => userId ?? []))];
 }

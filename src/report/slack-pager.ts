@@ -36,11 +36,16 @@ function sparedLine(team: string, { umbrella, service, incident }: NonNullable<P
 }
 
 /** `👤 on call @alice until … · backup @bob · weekend, back Mon 09:00`. */
-function onCallLine({ onCall: { rules, primary, until, backup } }: Pager): string {
-  const who = primary === null ? '*nobody is on call*' : `on call ${personOf(primary)}`;
+function onCallLine({ onCall: { rules, primary, others = [], until, backup } }: Pager): string {
+  const who = primary === null ? '*nobody is on call*' : `on call ${namesOf([primary, ...others])}`;
   const end = until === null ? '' : ` until ${localTime(until)}`;
   const second = backup === null ? '' : ` · backup ${personOf(backup)}`;
   return `👤 ${who}${end}${second} · ${escapeMrkdwn(rules)}`;
+}
+
+function namesOf(people: readonly Parameters<typeof personOf>[0][]): string {
+  const more = people.length > SHOWN_PEOPLE ? ` and ${people.length - SHOWN_PEOPLE} more` : '';
+  return `${people.slice(0, SHOWN_PEOPLE).map(personOf).join(', ')}${more}`;
 }
 
 function stateLine(pager: Pager): string {
@@ -142,8 +147,8 @@ export function renderPagerEvent(line: string): SlackMessage {
 
 /** A warning that would kill before somebody is back at work. */
 export function renderRaised(pager: Pager): SlackMessage {
-  const { primary } = pager.onCall;
-  const who = primary === null ? 'Nobody is on call' : personOf(primary);
+  const { primary, others = [] } = pager.onCall;
+  const who = primary === null ? 'Nobody is on call' : namesOf([primary, ...others]);
   const line = `📣 ${who}: ${escapeMrkdwn(pager.why)}`;
   return fitMessage(line, [
     section([line, '*Next:* decide while somebody is there to act; nobody is paged for this yet']),

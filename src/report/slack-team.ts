@@ -28,12 +28,13 @@ export type Digest = {
   /** `Mon 23 Nov`, in the team's zone. */
   day: string;
   cases: readonly TeamCase[];
-  onCall: { userId: string | null; name: string } | null;
+  onCall: readonly { userId: string | null; name: string }[];
   /** Times of the coming fortnight without anybody, in words. */
   gaps: readonly string[];
 };
 
 const CASES_SHOWN = 15;
+const PEOPLE_SHOWN = 8;
 const VERDICT_WORDS = {
   healthy: '🟢 healthy',
   warning: '🟠 warning',
@@ -47,7 +48,7 @@ export function renderDigest({ team, day, cases, onCall, gaps }: Digest): SlackM
   const open = cases.filter(({ incident }) => incident.state !== 'closed');
   const closed = cases.filter(({ incident }) => incident.state === 'closed');
   const head = `📋 *${escapeMrkdwn(team, 80)}* — the week until ${escapeMrkdwn(day, 40)}: ${countsOf(cases)}`;
-  const who = onCall === null ? '*nobody is on call*' : personOf(onCall);
+  const who = onCall.length === 0 ? '*nobody is on call*' : onCall.slice(0, PEOPLE_SHOWN).map(personOf).join(', ');
   const lines = [
     ...(open.length === 0 ? [] : ['*Still open:*', ...shown(open)]),
     ...(closed.length === 0 ? [] : ['*Closed:*', ...shown(closed)]),

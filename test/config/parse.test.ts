@@ -132,6 +132,8 @@ describe('a whole file', () => {
     }
     const pagerDuty = configOf(FULL.replace(/oncall: .*/, 'oncall: { pagerduty: PSCHED1 }'));
     expect(pagerDuty.teams.get('payments')?.onCall).toEqual({ source: 'pagerduty', schedule: 'PSCHED1' });
+    const group = configOf(FULL.replace(/oncall: .*/, 'oncall: { userGroup: S0PAYONCALL }'));
+    expect(group.teams.get('payments')?.onCall).toEqual({ source: 'userGroup', group: 'S0PAYONCALL' });
   });
 
   test('defaults fill in what a short file leaves out', () => {
@@ -273,6 +275,12 @@ describe('a wrong file', () => {
 
   test.each([
     ['two sources', 'rotation: [U0A], ics: x.ics, handoff: Mon 09:00, since: 2026-01-05', 'found rotation and ics'],
+    [
+      'a group and a rotation',
+      'userGroup: S0A, rotation: [U0A], handoff: Mon 09:00, since: 2026-01-05',
+      'found rotation and userGroup',
+    ],
+    ['a user for a group', 'userGroup: U0ALICE', 'expected a Slack user group id such as S0PAYONCALL'],
     ['a rotation without a hand-off', 'rotation: [U0ALICE], since: 2026-01-05', 'oncall.handoff: found nothing'],
     ['a day that is none', 'rotation: [U0ALICE], handoff: Mon 09:00, since: 2026-02-30', 'found "2026-02-30"'],
     ['an hour that is none', 'rotation: [U0ALICE], handoff: Mon 24:30, since: 2026-01-05', 'found "Mon 24:30"'],

@@ -16,7 +16,12 @@ let prometheus: TestServer;
 
 beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), 'mt-doctor-'));
-  workspace = await startWorkspace();
+  workspace = await startWorkspace({
+    userGroups: [
+      { id: 'S0PAYONCALL', handle: 'pay-oncall', users: ['U0ALICE', 'U0BOB'] },
+      { id: 'S0EMPTY', handle: 'empty', users: [] },
+    ],
+  });
   prometheus = await startHttp((request, response) => {
     const query = new URL(request.url ?? '', 'http://x').searchParams.get('query') ?? '';
     const metric = query.startsWith('info') ? { release: 'v1' } : {};
@@ -114,6 +119,22 @@ test('channels where messages of other bots are read are looked at, and the subs
     /^ok {4}Slack channel C0PAY \(#payments\): messages of other bots are read, if .* message\.channels/m,
   );
   expect(text).toMatch(/^fail {2}Slack channel C0GONE: Slack says channel_not_found — invite the bot/m);
+});
+
+test('user groups that are on call are asked for their members', async () => {
+  const { text, exitCode } = await examine(
+    healthy(`teams:
+  payments: { timezone: UTC, oncall: { userGroup: S0PAYONCALL } }
+  empty:    { timezone: UTC, oncall: { userGroup: S0EMPTY } }
+  gone:     { timezone: UTC, oncall: { userGroup: S0GONE } }
+`),
+  );
+  expect(text).toMatch(/^ok {4}teams\.payments\.oncall: user group S0PAYONCALL; U0ALICE, U0BOB are on call now$/m);
+  expect(text).toMatch(
+    /^warn {2}teams\.empty\.oncall: user group S0EMPTY has no members: nobody is on call now — Add/m,
+  );
+  expect(text).toMatch(/^fail {2}teams\.gone\.oncall: .*S0GONE.*no_such_subteam — Correct the id/m);
+  expect(exitCode).toBe(78);
 });
 
 test('tokens that Slack refuses, and a channel without the bot, are told with their cure', async () => {

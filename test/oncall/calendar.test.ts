@@ -151,8 +151,13 @@ describe('shifts laid over each other', () => {
       { fromMs: 30, toMs: 40, person: a },
     ];
     const rota = { shifts, known: { fromMs: 0, toMs: 50 }, problems: [] };
-    expect(onCallAt(rota, 15)).toEqual({ now: shifts[1], next: shifts[2], backup: a });
-    expect(onCallAt(rota, 22)).toEqual({ now: null, next: shifts[2], backup: b });
+    expect(onCallAt(rota, 15)).toMatchObject({
+      people: [shifts[1]?.person],
+      now: shifts[1],
+      next: shifts[2],
+      backup: a,
+    });
+    expect(onCallAt(rota, 22)).toEqual({ people: [], now: null, next: shifts[2], backup: b });
     expect(findGaps(rota, { fromMs: 5, toMs: 60 })).toEqual([
       { fromMs: 20, toMs: 30 },
       { fromMs: 40, toMs: 50 },

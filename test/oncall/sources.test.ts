@@ -30,9 +30,16 @@ let origin: string;
 let answer: RequestListener;
 let dir: string;
 let runs = 0;
+/** Changed by tests, as admins change groups. */
+const onCallGroup = { id: 'S0PAYONCALL', handle: 'pay-oncall', users: ['U0ALICE', 'U0BOB'] };
+const GROUPS = [onCallGroup, { id: 'S0EMPTY', handle: 'empty', users: [] }];
 
 beforeAll(async () => {
-  [server, workspace, dir] = await Promise.all([startRedis(), startWorkspace(), mkdtemp(join(tmpdir(), 'mt-rota-'))]);
+  [server, workspace, dir] = await Promise.all([
+    startRedis(),
+    startWorkspace({ userGroups: GROUPS }),
+    mkdtemp(join(tmpdir(), 'mt-rota-')),
+  ]);
   redis = server.connect();
   http = createServer((request, response) => answer(request, response));
   await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve));
@@ -72,6 +79,7 @@ function rotasOfBot(): Rotas {
     environment,
     signal: new AbortController().signal,
     findPeople,
+    membersOf: createUserGroups(web, () => nowMs).membersOf,
     now: () => nowMs,
   });
 }
@@ -201,6 +209,45 @@ describe('public holidays', () => {
 });
 
 describe('user groups of Slack', () => {
+  const team = () => teamWith({ source: 'userGroup', group: 'S0PAYONCALL' });
+
+  it('are on call together, as they are now; hand-offs and gaps are not known of them', async () => {
+    const rotas = rotasOfBot();
+    expect((await shown(team(), rotas)).split('\n').slice(1)).toEqual([
+      'now: <@U0ALICE>, <@U0BOB> (members of the group now; no hand-offs known)',
+      'source: user group S0PAYONCALL, 0 s old',
+    ]);
+    onCallGroup.users = ['U0BOB'];
+    nowMs += 61_000;
+    expect(await shown(team(), rotas)).toContain('now: <@U0BOB> (members');
+    onCallGroup.users = ['U0ALICE', 'U0BOB'];
+  });
+
+  it('that Slack does not tell of are taken from its last good answer, with its age and why', async () => {
+    const rotas = rotasOfBot();
+    await shown(team(), rotas);
+    nowMs += 3 * 3_600_000;
+    workspace.faults.add({ method: 'usergroups.users.list', kind: 'http-500' });
+    const text = await shown(team(), rotas);
+    expect(text).toContain('now: <@U0ALICE>, <@U0BOB>');
+    expect(text).toMatch(/\*3 h old\*: who is in the user group S0PAYONCALL is not known: Slack did not answer/);
+  });
+
+  it('that have no members, or are none, are nobody on call, and that is told', async () => {
+    expect(await shown(teamWith({ source: 'userGroup', group: 'S0EMPTY' }), rotasOfBot())).toContain(
+      '🟠 now: *nobody*, the group has no members',
+    );
+    const wrong = await shown(teamWith({ source: 'userGroup', group: 'S0NONE' }), rotasOfBot());
+    expect(wrong).toMatch(/not known who is on call: .*no_such_subteam\. Correct the id of the group/);
+  });
+
+  it('are not answered for by the schedule that the team had before', async () => {
+    const rotas = rotasOfBot();
+    await writeFile(join(dir, 'before.ics'), PRIMARY);
+    await shown(teamWith({ source: 'ics', primary: join(dir, 'before.ics'), overrides: null }), rotas);
+    expect(await shown(team(), rotas)).toContain('source: user group S0PAYONCALL');
+  });
+
   it('are kept for a minute; a look-up that fails is no empty group', async () => {
     const grouped = await startWorkspace({ userGroups: [{ id: 'S0LEADS', handle: 'leads', users: ['U0ALICE'] }] });
     try {

@@ -95,6 +95,7 @@ export async function startBot(
   const handle = { command: () => client, prefix } as World['redis'];
   const incidents = createIncidentBook(client, prefix, now);
   const rotas = createRotas({
+    membersOf: createUserGroups(web).membersOf,
     redis: handle,
     environment: readEnvironment({}),
     signal: new AbortController().signal,

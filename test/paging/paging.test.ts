@@ -9,6 +9,7 @@ import { countOccurrence } from '../../src/incident/alert-tally.ts';
 import type { Rollback } from '../../src/incident/rollback.ts';
 import { consider } from '../../src/main/page-desk.ts';
 import { pagerActions } from '../../src/main/pager-actions.ts';
+import { pagerPart } from '../../src/report/slack-pager.ts';
 import { startRedis, type TestRedis } from '../support/redis.ts';
 import { aTeam, type Bot, CHANNEL, SATURDAY, startBot } from './paging-rig.ts';
 
@@ -36,7 +37,8 @@ beforeEach(async () => {
     { id: 'U0BOB', name: 'bob' },
     { id: 'U0MALLORY', name: 'mallory' },
   ];
-  workspace = await startWorkspace({ users });
+  const userGroups = [{ id: 'S0PAYONCALL', handle: 'pay-oncall', users: ['U0ALICE', 'U0BOB'] }];
+  workspace = await startWorkspace({ users, userGroups });
 });
 afterEach(async () => {
   for (const bot of bots.splice(0)) await bot.close();
@@ -81,6 +83,28 @@ describe('a critical verdict at the weekend', () => {
     expect((await bot.pagers.find('M-1'))?.state).toBe('unanswered');
     const trail = await createAuditBook(server.connect(), prefix).list('M-1');
     expect(trail.map(({ what }) => what)).toEqual(['paged', 'paged', 'paged', 'paged', 'unanswered']);
+  });
+
+  it('asks all of a user group at once, then the approvers: there is no backup among them', async () => {
+    const team = aTeam({ onCall: { source: 'userGroup', group: 'S0PAYONCALL' }, approvers: ['U0MALLORY'] });
+    const bot = await startOne({ team });
+    await bot.report({ verdict: 'critical' });
+    await consider('M-1', bot);
+    for (const at of [1, 2, 3, 4]) await bot.run(level(at));
+    await vi.waitFor(
+      () =>
+        expect(pages()).toEqual([
+          '<@U0ALICE> <@U0BOB>',
+          'There is nobody for level 2 of the escalation',
+          '<@U0MALLORY>',
+          '<@U0ALICE> <@U0BOB> <@U0MALLORY>',
+        ]),
+      WAIT,
+    );
+    const pager = await bot.pagers.find('M-1');
+    expect(pager?.onCall).toMatchObject({ primary: { userId: 'U0ALICE' }, others: [{ userId: 'U0BOB' }], until: null });
+    if (pager === null) throw new Error('no pager');
+    expect(pagerPart({ ...pager, state: 'paging' }).lines[0]).toMatch(/^👤 on call <@U0ALICE>, <@U0BOB> ·/);
   });
 
   it('asks nobody after an acknowledgement, not even for a page that waits to be sent', async () => {

@@ -2,11 +2,12 @@ import type { OnCall } from '../../config/config.ts';
 import { fromCalendar } from './from-calendar.ts';
 import { fromPagerDuty } from './from-pagerduty.ts';
 import { fromRotation } from './from-rotation.ts';
-import type { RotaSource } from './rota-source.ts';
+import { fromUserGroup } from './from-user-group.ts';
+import type { MembersOf, RotaSource } from './rota-source.ts';
 
-export type PagerDutyAccess = { token: string | null; url: string };
+export type RotaAccess = { pagerDuty: { token: string | null; url: string }; membersOf: MembersOf };
 
-export function rotaSourceOf(onCall: OnCall, timezone: string, pagerDuty: PagerDutyAccess): RotaSource {
+export function rotaSourceOf(onCall: OnCall, timezone: string, { pagerDuty, membersOf }: RotaAccess): RotaSource {
   switch (onCall.source) {
     case 'rotation':
       return fromRotation(onCall, timezone);
@@ -14,5 +15,7 @@ export function rotaSourceOf(onCall: OnCall, timezone: string, pagerDuty: PagerD
       return fromCalendar(onCall, timezone);
     case 'pagerduty':
       return fromPagerDuty({ schedule: onCall.schedule, ...pagerDuty });
+    case 'userGroup':
+      return fromUserGroup(onCall.group, membersOf);
   }
 }

@@ -7,6 +7,7 @@ import type { OnCallView } from './command-desk.ts';
 
 const GAPS_SHOWN = 5;
 const PROBLEMS_SHOWN = 3;
+const MEMBERS_SHOWN = 15;
 
 /** Lines of mrkdwn, some for each team. */
 export function onCallLines(views: readonly OnCallView[]): string[] {
@@ -22,7 +23,7 @@ function teamLines(view: OnCallView): string[] {
   if (known.outcome !== 'ok') {
     return [head, `🟠 not known who is on call: ${escapeMrkdwn(known.why)}. ${escapeMrkdwn(known.tryThis)}.`, ...told];
   }
-  const { now, next, backup, gaps, source, ageSeconds, staleWhy } = known.value;
+  const { people, hasShifts, now, next, backup, gaps, source, ageSeconds, staleWhy } = known.value;
   const until = (shift: Shift): string =>
     `until ${shortTime(shift.toMs, nowMs, timezone)} (${localTime(toIso(shift.toMs))})`;
   const present = now === null ? '*nobody*' : `${personName(now.person)} ${until(now)}`;
@@ -32,13 +33,21 @@ function teamLines(view: OnCallView): string[] {
     staleWhy === null
       ? `${formatDuration(ageSeconds)} old`
       : `*${formatDuration(ageSeconds)} old*: ${escapeMrkdwn(staleWhy)}`;
+  const origin = `source: ${escapeMrkdwn(source, 100)}, ${age}`;
+  if (!hasShifts) return [head, groupLine(people), origin, ...told];
   return [
     head,
     `now: ${present} · next: ${coming} · backup: ${backup === null ? 'nobody' : personName(backup)}`,
     gapLine(gaps, nowMs, timezone),
-    `source: ${escapeMrkdwn(source, 100)}, ${age}`,
+    origin,
     ...told,
   ];
+}
+
+function groupLine(people: readonly Person[]): string {
+  if (people.length === 0) return '🟠 now: *nobody*, the group has no members';
+  const more = people.length > MEMBERS_SHOWN ? ` and ${people.length - MEMBERS_SHOWN} more` : '';
+  return `now: ${people.slice(0, MEMBERS_SHOWN).map(personName).join(', ')}${more} (members of the group now; no hand-offs known)`;
 }
 
 function gapLine(gaps: readonly Span[], nowMs: number, timezone: string): string {

@@ -52,6 +52,8 @@ export type OnCallView = {
     OnCallNow & {
       /** Of the coming fortnight. */
       gaps: readonly Span[];
+      /** False: of a group that is on call together, without hand-offs. */
+      hasShifts: boolean;
       source: string;
       ageSeconds: number;
       /** Why it is older than some minutes; null: it is not. */

@@ -1,11 +1,15 @@
 import { listPublicHolidays } from '../../adapters/on-call/public-holidays.ts';
+import type { MembersOf } from '../../adapters/on-call/rota-source.ts';
 import { rotaSourceOf } from '../../adapters/on-call/rota-source-of.ts';
+import { createUserGroups } from '../../adapters/slack/user-groups.ts';
 import type { Team } from '../../config/config.ts';
+import { failed } from '../../errors.ts';
 import { unknownEmails } from '../../oncall/person.ts';
 import { findGaps, onCallAt } from '../../oncall/rota.ts';
 import { DAY_MS, shortSpan } from '../../oncall/zone-time.ts';
 import type { Environment } from '../environment.ts';
 import { type CheckFinding, fromFailure, good, warning } from './finding.ts';
+import { webWith } from './slack.ts';
 
 const FORTNIGHT_MS = 14 * DAY_MS;
 const GAPS_SHOWN = 3;
@@ -16,25 +20,23 @@ export async function checkOnCall(team: Team, environment: Environment, nowMs: n
   return [...rota, ...holidays];
 }
 
-async function checkRota(
-  team: Team,
-  { pagerDutyToken, pagerDutyUrl }: Environment,
-  nowMs: number,
-): Promise<CheckFinding[]> {
+async function checkRota(team: Team, environment: Environment, nowMs: number): Promise<CheckFinding[]> {
+  const { pagerDutyToken, pagerDutyUrl } = environment;
   const about = `teams.${team.name}.oncall`;
   if (team.onCall === null) return [warning(`${about}: nobody is paged for its services`, `Add ${about}`)];
   // A token that is missing is told once, with the other secrets.
   if (team.onCall.source === 'pagerduty' && pagerDutyToken === null) return [];
-  const source = rotaSourceOf(team.onCall, team.timezone, {
-    token: pagerDutyToken?.reveal() ?? null,
-    url: pagerDutyUrl,
-  });
+  const pagerDuty = { token: pagerDutyToken?.reveal() ?? null, url: pagerDutyUrl };
+  const source = rotaSourceOf(team.onCall, team.timezone, { pagerDuty, membersOf: membersBy(environment) });
   const known = { fromMs: nowMs - FORTNIGHT_MS, toMs: nowMs + FORTNIGHT_MS };
   const read = await source.readRota(known, new AbortController().signal);
   if (read.outcome !== 'ok') return [fromFailure(about, read)];
   const rota = read.value;
-  const { now } = onCallAt(rota, nowMs);
-  const who = now === null ? 'nobody is on call now' : `${now.person.userId ?? now.person.name} is on call now`;
+  const { people } = onCallAt(rota, nowMs);
+  const names = people.map(({ userId, name }) => userId ?? name).join(', ');
+  const who = `${names === '' ? 'nobody' : names} ${people.length > 1 ? 'are' : 'is'} on call now`;
+  if (rota.group?.length === 0)
+    return [warning(`${about}: ${source.name} has no members: ${who}`, 'Add members to it')];
   const problems = rota.problems.map((problem) => warning(`${about}: ${problem}`, 'Correct the schedule'));
   // Addresses are asked of Slack when a bot runs: until then they are no gaps.
   const gaps = unknownEmails(rota).length > 0 ? [] : findGaps(rota, { fromMs: nowMs, toMs: known.toMs });
@@ -43,6 +45,11 @@ async function checkRota(
   const more = gaps.length > GAPS_SHOWN ? ` and ${gaps.length - GAPS_SHOWN} more` : '';
   const gap = warning(`${about}: nobody is on call ${shown.join(', ')}${more}`, 'Fill the gaps, or name `approvers`');
   return [good(`${about}: ${source.name}; ${who}`), gap, ...problems];
+}
+
+function membersBy({ slackBotToken, slackApiUrl }: Environment): MembersOf {
+  if (slackBotToken !== null) return createUserGroups(webWith(slackBotToken, slackApiUrl)).membersOf;
+  return async () => failed('operator', 'Slack is not asked without SLACK_BOT_TOKEN', 'Set it');
 }
 
 async function checkHolidays({ name, holidays }: Team, nowMs: number): Promise<CheckFinding[]> {

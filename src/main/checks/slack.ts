@@ -13,7 +13,7 @@ const USEFUL_SCOPES: Readonly<Record<string, string>> = {
   'channels:read': 'whether the bot is in a channel is only seen when a message is refused',
   'channels:history': 'a message whose answer was lost may be posted twice',
   'im:write': 'who is paged is mentioned in the thread, and gets no direct message',
-  'usergroups:read': 'user groups among the approvers count for nothing',
+  'usergroups:read': 'user groups among approvers and on call count for nothing',
   'users:read.email': 'people whom a schedule names by e-mail address are not found',
 };
 
@@ -118,7 +118,7 @@ async function checkInbound({ slackAppToken, slackSigningSecret, slackApiUrl }: 
   return [wrongConfiguration(`Slack app token: Slack says ${answer.error}`, cure)];
 }
 
-function webWith(token: Secret, slackApiUrl: string): SlackWeb {
+export function webWith(token: Secret, slackApiUrl: string): SlackWeb {
   return createSlackWeb({ botToken: token.reveal(), slackApiUrl, logger: pino({ level: 'silent' }), timeoutMs: 5000 });
 }
 
