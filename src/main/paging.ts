@@ -43,7 +43,9 @@ async function runLevel(
   const owned = await findOwned(incidentId, parts);
   if (owned === null) return;
   const { team, incident } = owned;
-  if (incident.state === 'closed') return await consider(incidentId, parts);
+  // Somebody may have decided its rollback, or it may be over, and the bot died before the pager heard of it.
+  await consider(incidentId, parts);
+  if (incident.state === 'closed') return;
   const nowMs = clockOf(parts);
   if (level > levelCount(team)) {
     const done = await parts.pagers.change(incidentId, (before) =>

@@ -1,6 +1,7 @@
 /** The collector's side of rollbacks: takes the orders of its site and carries each out once. */
 import { startRollbackWorker } from '../adapters/bullmq/rollback-queue-worker.ts';
 import { createRollbackLedger } from '../adapters/redis/rollback-ledger.ts';
+import { removeStaleOutputs } from '../adapters/rollback/program-output.ts';
 import { failed, messageOf, type Outcome } from '../errors.ts';
 import { actOnce } from '../mitigation/act-once.ts';
 import type { RollbackExecutor, RollbackOrder } from '../mitigation/executor.ts';
@@ -18,6 +19,10 @@ export function startRollingBack({ config, environment, redis, logger, closers }
     return failed('operator', `the collector of site ${site} knows no service ${service} of its site`, cure);
   }
 
+  removeStaleOutputs(Date.now()).then(
+    (count) => count > 0 && logger.info({ count }, 'removed what killed collectors left of programs that roll back'),
+    (error: unknown) => logger.warn({ why: messageOf(error) }, 'what killed collectors left behind was not looked for'),
+  );
   const worker = startRollbackWorker({
     connection: redis.blocking(),
     prefix: redis.prefix,

@@ -56,6 +56,35 @@ const pages = (): string[] =>
   workspace.everPosted(CHANNEL).flatMap(({ text }) => /^📟 (.*?)[:;]/.exec(text)?.[1] ?? []);
 const level = (at: number, round = 1) => ({ kind: 'level' as const, incidentId: 'M-1', round, level: at });
 
+const at = (minutes: number): string => new Date(SATURDAY + minutes * MINUTE).toISOString();
+const approved: Rollback = {
+  schema: 1,
+  version: 0,
+  incident: 'M-1',
+  service: 'checkout',
+  site: 'local',
+  from: 'v2',
+  to: 'v1',
+  state: 'verifying',
+  requestedBy: 'U0ALICE',
+  approvalsNeeded: 1,
+  approvers: ['U0ALICE'],
+  approvals: [{ userId: 'U0ALICE', at: at(1) }],
+  proposedAt: at(0),
+  expiresAt: at(15),
+  reportedAt: at(0),
+  before: { rssBytes: null, growth: null },
+  guards: [],
+  isTierZero: false,
+  migrationWord: null,
+  secondsToLimit: null,
+  secondsToRollBack: null,
+  withdrawn: null,
+  declined: null,
+  act: { startedAt: at(1), endedAt: at(2), outcome: 'done', message: '' },
+  proof: null,
+};
+
 describe('a critical verdict at the weekend', () => {
   it('asks who is on call, the backup, and everybody; then says that nobody answered', async () => {
     const bot = await startOne();
@@ -289,37 +318,24 @@ describe('those who hold it', () => {
     expect((await bot.pagers.find('M-1'))?.state).toBe('held');
   });
 
+  it('are those who decided on the rollback, from that very moment: the bot may die before the pager hears of it', async () => {
+    const bot = await paged();
+    const books = createRollbackBook(server.connect(), prefix);
+    await books.change('M-1', () => ({ after: { ...approved, state: 'proposed', approvals: [] }, audit: [] }));
+    bot.setNow(SATURDAY + MINUTE);
+    // What waits in the outbox is not begun any more, and the level that is due asks nobody.
+    const calledOff = bot.pagers.calledOffKey('M-1', 1);
+    expect(await server.connect().exists(calledOff)).toBe(0);
+    await books.change('M-1', () => ({ after: { ...approved, state: 'approved', act: null }, audit: [] }));
+    expect(await server.connect().exists(calledOff)).toBe(1);
+    await bot.run(level(2));
+    expect(await bot.pagers.find('M-1')).toMatchObject({ state: 'held', level: 1, holder: { userId: 'U0ALICE' } });
+    expect(dms('U0ALICE')).toEqual([]);
+  });
+
   it('are those who decided on the rollback; when it did not help, who is on call is asked anew, once', async () => {
     const bot = await paged();
     const books = createRollbackBook(server.connect(), prefix);
-    const at = (minutes: number): string => new Date(SATURDAY + minutes * MINUTE).toISOString();
-    const approved: Rollback = {
-      schema: 1,
-      version: 0,
-      incident: 'M-1',
-      service: 'checkout',
-      site: 'local',
-      from: 'v2',
-      to: 'v1',
-      state: 'verifying',
-      requestedBy: 'U0ALICE',
-      approvalsNeeded: 1,
-      approvers: ['U0ALICE'],
-      approvals: [{ userId: 'U0ALICE', at: at(1) }],
-      proposedAt: at(0),
-      expiresAt: at(15),
-      reportedAt: at(0),
-      before: { rssBytes: null, growth: null },
-      guards: [],
-      isTierZero: false,
-      migrationWord: null,
-      secondsToLimit: null,
-      secondsToRollBack: null,
-      withdrawn: null,
-      declined: null,
-      act: { startedAt: at(1), endedAt: at(2), outcome: 'done', message: '' },
-      proof: null,
-    };
     await books.change('M-1', () => ({ after: approved, audit: [] }));
     bot.setNow(SATURDAY + MINUTE);
     await consider('M-1', bot);

@@ -1,11 +1,17 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, lutimes, mkdtemp, readdir, readFile, readlink, rm, symlink, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, onTestFinished, test } from 'vitest';
 import { createCommandExecutor } from '../../src/adapters/rollback/command.ts';
 import { findGroups } from '../../src/adapters/rollback/process-groups.ts';
+import {
+  makeOutput,
+  openOutput,
+  removeOutput,
+  removeStaleOutputs,
+} from '../../src/adapters/rollback/program-output.ts';
 import { aContext, anOrder } from './order.ts';
 
 let dir: string;
@@ -97,4 +103,39 @@ test('a program that outlives its collector is found again by its key, and its e
   await expect.poll(() => told.length, { timeout: 10_000 }).toBe(1);
   execFileSync('touch', [join(dir, 'seen.go')]);
   expect(await end).toMatchObject({ state: 'unknown', message: expect.stringContaining('its exit code was not seen') });
+});
+
+test('what was certainly not started is started by whoever takes over, and by nobody else any more', async () => {
+  const executor = await aProgram('open(sys.argv[2], "a").write("ran")');
+  const receipt: { text: string | null } = { text: null };
+  const first = aContext(receipt);
+  // Stopped between the receipt and the start, for longer than its hold on the order lasts.
+  const write = async (text: string) => {
+    await first.context.receipt.write(text);
+    const second = aContext(receipt).context;
+    expect(await executor.status(anOrder(), second)).toMatchObject({ state: 'not-begun' });
+    expect(await executor.act(anOrder(), second)).toMatchObject({ state: 'done' });
+  };
+  const late = executor.act(anOrder(), { ...first.context, receipt: { ...first.context.receipt, write } });
+  await expect(late).rejects.toThrow('ENOENT');
+  expect(await readFile(join(dir, 'seen'), 'utf8')).toBe('ran');
+  expect(await executor.status(anOrder(), first.context)).toMatchObject({ state: 'unknown' });
+});
+
+test('what killed collectors left is removed once it is old; what is young, a link or another one’s stays', async () => {
+  const [old, young] = [await makeOutput(), await makeOutput()];
+  const link = `${old}-link`;
+  await symlink(dir, link);
+  onTestFinished(async () => await Promise.all([rm(young, { recursive: true }), rm(link)]).then(() => {}));
+  const longAgo = new Date(Date.now() - 86_400_000);
+  await (await openOutput(old)).close();
+  await utimes(old, longAgo, longAgo);
+  await lutimes(link, longAgo, longAgo);
+  expect(await removeStaleOutputs(Date.now())).toBe(1);
+  await expect(readdir(old)).rejects.toThrow('ENOENT');
+  expect(await readdir(young)).toEqual([]);
+  expect(await readlink(link)).toBe(dir);
+  // What Redis says is no reason to remove just any directory.
+  await removeOutput(dir);
+  expect(await readdir(dir)).toEqual([]);
 });

@@ -62,7 +62,7 @@ async function openSite() {
 const crashes: Record<string, { end: ActEnd['state']; ran: string }> = {
   'before the intent': { end: 'done', ran: 'run\nend\n' },
   'after the intent': { end: 'done', ran: 'run\nend\n' },
-  'right before it acts': { end: 'unknown', ran: '' },
+  'right before it acts': { end: 'done', ran: 'run\nend\n' },
   'in the act': { end: 'unknown', ran: 'run\nend\n' },
   'after the act': { end: 'unknown', ran: 'run\nend\n' },
   'after the result': { end: 'done', ran: 'run\nend\n' },

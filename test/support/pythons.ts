@@ -10,6 +10,14 @@ export const SUPPORTED = ['3.8', '3.9', '3.10', '3.11', '3.12', '3.13'] as const
 
 /** One interpreter for each supported minor version that this machine has: pyenv's first, then those on the PATH. */
 export function findPythons(): Python[] {
+  known ??= askAll();
+  return [...known];
+}
+
+/** Asking takes some twenty processes. */
+let known: readonly Python[] | null = null;
+
+function askAll(): Python[] {
   const found = new Map<string, Python>();
   for (const path of candidates()) {
     const version = versionOf(path);

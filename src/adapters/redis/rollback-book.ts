@@ -29,9 +29,10 @@ export interface RollbackBook {
 }
 
 /**
- * Writes unless the version moved since it was read. KEYS: incident, trail, carried out, open ones. ARGV: version before (0: none),
+ * Writes unless the version moved since it was read. A decision calls off the pager's round that began before it, in
+ * the same moment: whoever decides is awake, and no page of that round begins any more. KEYS: incident, trail, carried out, open ones. ARGV: version before (0: none),
  * version, record, keep seconds, lines of the trail as a list, is carried out (1 or 0), kept, id of the incident, is open
- * (1 or 0). Returns 1 when written.
+ * (1 or 0), when a person decided with it (empty: nobody did). Returns 1 when written.
  */
 const CHANGE = `
 if (redis.call('HGET', KEYS[1], 'rollbackVersion') or '0') ~= ARGV[1] then return 0 end
@@ -44,6 +45,11 @@ if ARGV[6] == '1' then
   redis.call('LPUSH', KEYS[3], ARGV[3])
   redis.call('LTRIM', KEYS[3], 0, ARGV[7] - 1)
   redis.call('EXPIRE', KEYS[3], ARGV[4])
+end
+local pager = ARGV[10] ~= '' and redis.call('HGET', KEYS[1], 'pager')
+local round = pager and cjson.decode(pager)
+if round and round.begunAt ~= cjson.null and round.begunAt <= ARGV[10] then
+  redis.call('SET', KEYS[1] .. ':called-off:' .. round.round, '1', 'EX', ARGV[4])
 end
 redis.call(ARGV[9] == '1' and 'SADD' or 'SREM', KEYS[4], ARGV[8])
 return 1
@@ -81,6 +87,7 @@ export function createRollbackBook(redis: Redis, prefix: string): RollbackBook {
           KEPT_ENDED,
           incidentId,
           isOpen,
+          decidedAt(before, after),
         ];
         const written = await redis.eval(CHANGE, all.length, ...all, ...args);
         if (written === 1) return after;
@@ -97,6 +104,13 @@ export function createRollbackBook(redis: Redis, prefix: string): RollbackBook {
 }
 
 const OPEN: ReadonlySet<Rollback['state']> = new Set(['proposed', 'approved', 'acting', 'verifying']);
+
+/** RFC 3339 of the approval or the refusal that this change is; empty: it is neither. */
+function decidedAt(before: Rollback | null, { approvals, declined }: Rollback): string {
+  if (declined !== null && before?.declined == null) return declined.at;
+  const isApproval = before !== null && approvals.length > before.approvals.length;
+  return isApproval ? (approvals.at(-1)?.at ?? '') : '';
+}
 
 function hasEnded({ state, act }: Rollback): boolean {
   return act !== null && (state === 'recovered' || state === 'not-recovered' || state === 'failed');

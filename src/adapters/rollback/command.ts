@@ -1,15 +1,22 @@
 /** Rolls back by running a program of the site: an argv, never a shell string. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { access, constants, mkdtemp, open } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { access, constants } from 'node:fs/promises';
 import { delimiter, isAbsolute, join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { failed, messageOf, type Outcome, ok } from '../../errors.ts';
 import type { ActContext, ActEnd, RollbackExecutor, RollbackOrder } from '../../mitigation/executor.ts';
 import { formatDuration } from '../../units.ts';
 import { endGroup, findGroups } from './process-groups.ts';
-import { MAX_OUTPUT_BYTES, removeOutput, sizeOfOutput, tailOfOutput } from './program-output.ts';
+import {
+  MAX_OUTPUT_BYTES,
+  makeOutput,
+  openOutput,
+  removeOutput,
+  sizeOfOutput,
+  tailOfOutput,
+  takeUnused,
+} from './program-output.ts';
 import { untilEnd } from './until-end.ts';
 
 /** The environment variable by which a program is found again after a crash of ours: its children carry it too. */
@@ -28,7 +35,8 @@ export type CommandOptions = {
 /**
  * Exit code 0 is done; anything else failed, and its last line of output is the reason. The program reads what it is
  * about from `MEMTRIAGE_SERVICE`, `_FROM`, `_TO`, `_INCIDENT` and `_IDEMPOTENCY_KEY`. It outlives a crash of the
- * collector, and is then followed to its end; its exit code is lost then, and the outcome is `unknown`.
+ * collector, and is then followed to its end; its exit code is lost then, and the outcome is `unknown`. So is that of one
+ * of which only the last words are left; where it is certain that it was not started, it is started.
  */
 export function createCommandExecutor({
   argv,
@@ -43,11 +51,14 @@ export function createCommandExecutor({
       return { outcome, managedBy: null, isRollingOut: null };
     },
     async act(order, context) {
-      const output = await mkdtemp(join(tmpdir(), 'memtriage-rollback-'));
+      const output = await makeOutput();
       await context.receipt.write(output);
       context.signal.throwIfAborted();
       const child = await start(argv, { ...environment, ...variablesOf(order) }, output);
-      if ('failure' in child) return neverRan(program, child.failure);
+      if ('failure' in child) {
+        await removeOutput(output);
+        return neverRan(program, child.failure);
+      }
       context.progress(`runs ${program} as process ${child.pid}`);
       return await watchChild(child, output, { context, deadlineSeconds });
     },
@@ -55,8 +66,13 @@ export function createCommandExecutor({
       const groups = await findGroups(KEY_VARIABLE, order.key);
       if (groups.length > 0) return { state: 'under-way', message: `${program} still runs as process ${groups[0]}` };
       const output = await receipt.read();
-      if (output === null) return { state: 'not-begun', message: `${program} was not started` };
-      return { state: 'unknown', message: lost(program, await tailOfOutput(output)) };
+      if (output === null || (await takeUnused(output))) {
+        return { state: 'not-begun', message: `${program} was not started` };
+      }
+      const message = lost(program, await tailOfOutput(output));
+      // Whoever asks again before this was stored hears the same, without the quote.
+      await removeOutput(output);
+      return { state: 'unknown', message };
     },
     async follow(order, context) {
       const deadline = { everySeconds: LOOK_SECONDS, deadlineSeconds };
@@ -88,7 +104,7 @@ async function start(
   env: Readonly<Record<string, string | undefined>>,
   output: string,
 ): Promise<ChildProcess | { failure: string }> {
-  const file = await open(join(output, 'output'), 'w', 0o600);
+  const file = await openOutput(output);
   try {
     const child = spawn(argv[0] ?? '', argv.slice(1), {
       env: { ...env },
