@@ -22,6 +22,7 @@ const Latencies = z.object({
   max: z.number(),
   peakMib: z.number(),
 });
+const Forked = z.object({ milliseconds: z.number(), cpuMilliseconds: z.number() });
 const Naive = Latencies.extend({ seconds: z.number() });
 /** Milliseconds. */
 export type Latencies = z.infer<typeof Latencies>;
@@ -34,7 +35,8 @@ export type Service = {
   look(earlier: InsideLook | null, fork?: boolean): Promise<InsideLook>;
   /** Of the requests since the last call. */
   latencies(): Promise<Latencies>;
-  forkMilliseconds(): Promise<number>;
+  /** A bare fork() of it: the stop, and the CPU of the thread that forked. */
+  fork(): Promise<z.infer<typeof Forked>>;
   naive(): Promise<Latencies & { seconds: number }>;
   rssMib(): number;
 };
@@ -62,7 +64,7 @@ export async function withService<T>(
       transport,
       look: (earlier, fork = false) => lookOrThrow(transport, { pid, startTicks }, earlier, fork),
       latencies: async () => Latencies.parse(await order('phase')),
-      forkMilliseconds: async () => z.object({ milliseconds: z.number() }).parse(await order('fork')).milliseconds,
+      fork: async () => Forked.parse(await order('fork')),
       naive: async () => Naive.parse(await order('naive')),
       rssMib: () => Number(readFileSync(`/proc/${pid}/statm`, 'latin1').split(' ')[1]) / 256,
     });

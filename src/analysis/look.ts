@@ -144,6 +144,8 @@ export const ProbeChild = z.object({
   since: z.string().nullable(),
   endedBy: z.string(),
   stopSeconds: z.number(),
+  /** Of the thread that forked: on an idle machine as long as the stop, on a loaded one what is left of it without the load. */
+  stopCpuSeconds: z.number().nullable().default(null),
   types: z
     .array(z.object({ type: z.string(), count: z.number(), bytes: z.number(), countDiff: z.number().nullable() }))
     .nullable(),

@@ -116,19 +116,11 @@ describe('Python blocks above 512 bytes, by T1 alone', () => {
   });
 
   it('are what the forked children read, where both looks had one', () => {
-    const read = (bytes: number, of: Look): Look => {
+    const read = (largeBytes: number, of: Look): Look => {
       if (of.inside === null) throw new Error('no inside');
-      const rest = {
-        token: null,
-        since: null,
-        endedBy: 'done',
-        stopSeconds: 0,
-        types: null,
-        containers: [],
-        notes: [],
-      };
-      const child = { ...rest, largeBytes: bytes, cpuSeconds: null, privateBytes: null };
-      return { ...of, inside: { ...of.inside, child } };
+      const stop = { stopSeconds: 0, stopCpuSeconds: null, cpuSeconds: null, privateBytes: null };
+      const rest = { token: null, since: null, endedBy: 'done', types: null, containers: [], notes: [] };
+      return { ...of, inside: { ...of.inside, child: { ...rest, ...stop, largeBytes } } };
     };
     const found = toLargeBlocks(read(9 * MB, look({ blocks: 16_000, mallocBytes: 53 * MB })), read(2 * MB, start));
     expect(found).toMatchObject({ now: 9 * MB, before: 2 * MB, doubtBytes: 0 });

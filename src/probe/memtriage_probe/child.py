@@ -55,6 +55,7 @@ def take(since, seconds):
         "sinceSeconds": time.monotonic() - earlier.taken_at if earlier else None,
         "endedBy": child.ended_by,
         "stopSeconds": child.stop_seconds,
+        "stopCpuSeconds": child.stop_cpu_seconds,
         "seconds": child.seconds,
         "needBytes": plan.need,
         "types": found.get("types"),
@@ -82,7 +83,7 @@ class _Child:
         os.set_blocking(self._reader, False)
         frames = Frames()
         with silenced():
-            self._began = time.perf_counter()
+            self._began, cpu_began = time.perf_counter(), time.thread_time()
             pins = thread_pins.take()
             try:
                 self.pid = posix.fork()
@@ -93,6 +94,7 @@ class _Child:
             if self.pid == 0:
                 child_body.run(writer, plan, earlier, frames, seconds, self._owner)
         self.stop_seconds = time.perf_counter() - self._began
+        self.stop_cpu_seconds = time.thread_time() - cpu_began
         os.close(writer)
         del pins, frames
 

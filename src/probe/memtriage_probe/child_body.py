@@ -43,6 +43,7 @@ class _Pipe:
 
 def _cut_ties(writer, parent, seconds, own_bytes):
     gc.disable()
+    os.nice(_NICE)  # before all else: the service has just been woken too
     _prctl(_PR_SET_PDEATHSIG, 9, 0, 0, 0)
     if os.getppid() != parent:  # it ended before the line above
         os._exit(0)
@@ -57,7 +58,6 @@ def _cut_ties(writer, parent, seconds, own_bytes):
             file.write("1000")
     except OSError:
         pass
-    os.nice(_NICE)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_CPU, (_SECONDS_OF_CPU, _SECONDS_OF_CPU))
     pages = int(headroom.lines("/proc/self/statm")[0].split()[0])
