@@ -156,6 +156,7 @@ async function startBot(world: World): Promise<Bot> {
     await umbrellas.place(incidentId);
     await consider(incidentId, paging);
     await refreshThread(incidentId, incidents, outbox, { ...runner, rootParts });
+    await umbrellas.show(incidentId);
   });
   const mitigating = openMitigating({ world, incidents, baselines, rollbacks, outbox, refresh });
   const paging = openPaging({

@@ -45,6 +45,8 @@ export type UmbrellaDesk = {
   openOf(incident: Incident): Promise<Umbrella | null>;
   /** Null: this incident pages its team; else who was paged for it already. */
   claimPage(incident: Incident, team: string): Promise<Spared | null>;
+  /** Brings the umbrella's thread to what is stored, if the incident is under one. */
+  show(incidentId: string): Promise<void>;
   /** The line on the root of a child. */
   part(incident: Incident): Promise<RootPart>;
   /** Its root is in Slack: the roots of its children can link to it. */
@@ -102,6 +104,10 @@ export function createUmbrellaDesk(parts: UmbrellaDeskParts): UmbrellaDesk {
       if (done?.isChanged === true) await show(open.id);
       return spared;
     },
+    async show(incidentId) {
+      const incident = await incidents.find(incidentId);
+      if (incident?.umbrella !== undefined) await show(incident.umbrella);
+    },
     async part({ umbrella: id, isListed }) {
       const umbrella = id === undefined || isListed === true ? null : await umbrellas.find(id);
       return umbrella === null ? NO_PART : umbrellaPart(umbrella, await parts.addressOf(umbrella.id));
@@ -134,14 +140,19 @@ async function sweepOne(
   await show(id);
 }
 
-async function showNewest(id: string, { umbrellas, outbox, addressOf }: UmbrellaDeskParts): Promise<void> {
+async function showNewest(id: string, parts: UmbrellaDeskParts): Promise<void> {
+  const { umbrellas, outbox, addressOf } = parts;
   const umbrella = await umbrellas.find(id);
   if (umbrella === null) return;
   const own = umbrella.children.filter(({ hasThread }) => hasThread);
   const addresses = new Map(
     await Promise.all(own.map(async ({ incident }) => [incident, await addressOf(incident)] as const)),
   );
-  await outbox.showUmbrella(umbrella, (incident) => addresses.get(incident) ?? null);
+  const pagers = await Promise.all(umbrella.pages.map(async ({ incident }) => await parts.pagers.find(incident)));
+  await outbox.showUmbrella(umbrella, {
+    addressOf: (incident) => addresses.get(incident) ?? null,
+    pagerOf: (incident) => pagers.find((pager) => pager?.incident === incident) ?? null,
+  });
 }
 
 async function refreshOwn(umbrella: Umbrella | null, { refresh }: UmbrellaDeskParts): Promise<void> {

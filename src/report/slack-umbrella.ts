@@ -1,4 +1,6 @@
 /** Many services that were killed at once, in words: the umbrella's root, one reply a report, and a line for the others. */
+
+import type { Pager } from '../incident/pager.ts';
 import { type ChildReport, nodesOf, type Umbrella, type UmbrellaChild } from '../incident/umbrella.ts';
 import { suspectOf } from '../incident/umbrella-suspect.ts';
 import { formatRate } from '../units.ts';
@@ -16,6 +18,7 @@ import {
 } from './slack-blocks.ts';
 import { NO_PART, type RootPart } from './slack-buttons.ts';
 import { growthPhrase, limitPhrase, oomPhrase, rssPhrase } from './slack-figures.ts';
+import { pagerPart } from './slack-pager.ts';
 import { headline } from './slack-root.ts';
 
 /** What fits on two screens of a phone; the rest is counted. */
@@ -26,16 +29,17 @@ const IN_ONE_SECTION = 10;
 /** Address of the thread of an incident; null: it has none, or Slack did not tell. */
 export type AddressOf = (incident: string) => string | null;
 
-/** The root: its state first, then who may be behind it, then every service. */
-export function renderUmbrellaRoot(umbrella: Umbrella, addressOf: AddressOf): SlackMessage {
+/** What is known beside the umbrella itself. `pagerOf`: of a child, null when it has none. */
+export type UmbrellaContext = { addressOf: AddressOf; pagerOf: (incident: string) => Pager | null };
+
+/** The root: its state first, then who may be behind it and who acts next, then every service. */
+export function renderUmbrellaRoot(umbrella: Umbrella, { addressOf, pagerOf }: UmbrellaContext): SlackMessage {
   const { id, openedAt } = umbrella;
   const shown = [...umbrella.children].sort(byImportance).slice(0, SHOWN_CHILDREN);
   const left = umbrella.children.length - shown.length;
   const more = left > 0 ? [`… and ${left} more`] : [];
   const suspect = suspectLine(umbrella);
-  const pages = umbrella.pages.map(
-    ({ team, service }) => `📟 ${escapeMrkdwn(team, 60)} paged once, for ${escapeMrkdwn(service, 80)}`,
-  );
+  const pages = umbrella.pages.map((page) => pageLine(page, pagerOf(page.incident)));
   const lines = shown.map((child) => childLine(child, addressOf(child.incident)));
   const small = [escapeMrkdwn(id, 20), `since ${localTime(openedAt)}`, 'the report of each service comes as one reply'];
   return fitMessage(
@@ -93,6 +97,13 @@ function suspectLine(umbrella: Umbrella): string {
       return `Suspect of the pressure: *${escapeMrkdwn(found.child.service, 80)}*, which grew by ${formatRate(found.bytesPerHour)}, ${of}`;
     }
   }
+}
+
+/** For whom a team was paged, and who acts next: `payments, for checkout (M-12): ✋ Held by @alice …`. */
+function pageLine({ team, service, incident }: Umbrella['pages'][number], pager: Pager | null): string {
+  const whom = `${escapeMrkdwn(team, 60)}, for ${escapeMrkdwn(service, 80)} (${escapeMrkdwn(incident, 20)})`;
+  const state = pager === null ? undefined : pagerPart(pager).lines.at(-1);
+  return `${whom}: ${state ?? '📟 paged once'}`;
 }
 
 /** `• checkout ×3 — INVESTIGATE NOW (critical) · M-12`. */

@@ -65,6 +65,30 @@ test('progress of one message is not edited again within three seconds, a verdic
   expect(told(threadOf('root:report@3/2', { editedAt: NOW - 1000 }))).toBe('edit root (1)');
 });
 
+test('what changes a verdict that is shown waits for its three seconds, so that many changes become one edit', () => {
+  const sent = new Map([['root', { ts: 'ts-root', version: 2, kind: 'report' as const }]]);
+  expect(told(threadOf('root:report@3/2', { sent, editedAt: NOW - 1000 }))).toBe('wait 2000 (1)');
+  expect(told(threadOf('root:report@3/2', { sent, editedAt: NOW - 3000 }))).toBe('edit root (1)');
+  // The reply below it need not wait.
+  expect(told(threadOf('root:report@3/2 reply-1:reply@1/-', { sent, editedAt: NOW - 1000 }))).toBe('post reply-1 (3)');
+});
+
+test('news that the root does not show yet goes before everything, be it progress or just edited; the same again waits', () => {
+  const news = (drawing: string, shown: string | undefined) => {
+    const thread = threadOf(drawing, { editedAt: NOW - 1000 });
+    const slots = thread.slots.map((slot) => (slot.key === 'root' ? { ...slot, news: 'oom-kill 0' } : slot));
+    const kind = slots[0]?.kind ?? 'reply';
+    const sent = new Map([
+      ['root', { ts: 'ts-root', version: 2, kind, ...(shown === undefined ? {} : { news: shown }) }],
+    ]);
+    return told({ ...thread, slots, sent });
+  };
+  expect(news('root:report@3/2', undefined)).toBe('edit root (0)');
+  expect(news('root:progress@3/2 reply-1:reply@1/-', undefined)).toBe('edit root (0)');
+  expect(news('root:report@3/2', 'oom-kill 0')).toBe('wait 2000 (1)');
+  expect(news('root:progress@3/2', 'oom-kill 0')).toBe('wait 2000 (4)');
+});
+
 test('evidence does not wait for a verdict that has to wait for its turn to be edited', () => {
   expect(told(threadOf('root:report@2/1 reply-1:reply@1/-'), false)).toBe('post reply-1 (3)');
   expect(told(threadOf('root:report@2/1'), false)).toBe('none');

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import { startWorkspace, type Workspace } from '../../src/demo/workspace/workspace.ts';
+import { type AlertTally, countOccurrence } from '../../src/incident/alert-tally.ts';
 import { startRedis, type TestRedis } from '../support/redis.ts';
 import { FAST, type Replica, startReplica } from './outbox-rig.ts';
 import { anIncident, aProgress, aReport } from './reports.ts';
@@ -277,6 +278,33 @@ test('verdicts and new threads go before progress when a channel has more to say
   expect(roots.indexOf('M-99')).toBeLessThan(3);
   const firstReply = workspace.everPosted(CHANNEL).findIndex(({ threadTs }) => threadTs !== null);
   expect(firstReply === -1 || firstReply >= 11).toBe(true);
+});
+
+test('a first OOM kill is shown at once where ordinary edits have used up their turns; a further one waits like them', async () => {
+  const edits = { everyMs: 60_000, burst: 4, forReports: 3, forKills: 2 };
+  const { outbox } = await start({ limits: { ...FAST, edits } });
+  const ids = ['M-1', 'M-2', 'M-3', 'M-4'];
+  for (const id of ids) await outbox.showProgress(anIncident({ id }), aProgress({ incident: id }));
+  await vi.waitFor(() => expect(workspace.messages(CHANNEL)).toHaveLength(4), PATIENTLY);
+  const bare = { snapshot: null, checks: [] };
+  for (const id of ids) await outbox.publishReport(anIncident({ id }), aReport({ incident: id, ...bare }));
+  const shown = (words: string) => workspace.messages(CHANNEL).filter(({ text }) => text.includes(words)).length;
+  await vi.waitFor(() => expect(shown('ROLL BACK')).toBe(2), PATIENTLY);
+  const told = { source: 'Alertmanager', kind: 'oom' as const, name: 'OOMKilled', summary: '', instance: 'pod-1' };
+  const killed = (key: string, before: AlertTally | null) => {
+    const occurrence = { ...told, key, fingerprint: null, startsAt: '2026-11-22T10:00:00Z' };
+    return countOccurrence(before, occurrence, { nowMs: Date.parse('2026-11-22T10:00:01Z'), isOver: false });
+  };
+  const alerts = killed('first', null);
+  for (const id of ['M-3', 'M-4'])
+    await outbox.publishReport(anIncident({ id, alerts }), aReport({ incident: id, ...bare }));
+  await vi.waitFor(() => expect(shown('OOM kill ×1')).toBe(2), PATIENTLY);
+  const again = killed('second', alerts);
+  await outbox.publishReport(anIncident({ id: 'M-3', alerts: again }), aReport({ incident: 'M-3', ...bare }));
+  // What comes later is done: the further kill had its chance, and waits.
+  await outbox.post('later', CHANNEL, { text: 'later', blocks: [] });
+  await vi.waitFor(() => expect(shown('later')).toBe(1), PATIENTLY);
+  expect(shown('OOM kill ×2')).toBe(0);
 });
 
 test('two messages of one channel are a second apart by the real limits, and Slack never has to say no', async () => {

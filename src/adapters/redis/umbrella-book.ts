@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Redis } from 'ioredis';
 import { type ChannelKills, openOf, Umbrella, UmbrellaChild } from '../../incident/umbrella.ts';
 import { incidentKey, KEEP_SECONDS } from './incident-book.ts';
@@ -93,7 +94,7 @@ export function createUmbrellaBook(redis: Redis, prefix: string): UmbrellaBook {
     for (let round = 0; round < MAX_ROUNDS; round += 1) {
       const { kills: before, version } = await read(channelId, own);
       const decided = decide(before);
-      if (JSON.stringify(decided) === JSON.stringify(before)) return { kills: before, isChanged: false };
+      if (isDeepStrictEqual(decided, before)) return { kills: before, isChanged: false };
       const after = { ...decided, umbrellas: await Promise.all(decided.umbrellas.map(named)) };
       if (await write(channelId, version, before, after)) return { kills: after, isChanged: true };
     }

@@ -11,7 +11,7 @@ import type { Report } from '../../report/report.ts';
 import type { SlackMessage } from '../../report/slack-blocks.ts';
 import type { RootPart } from '../../report/slack-buttons.ts';
 import { renderEvent } from '../../report/slack-event.ts';
-import type { AddressOf } from '../../report/slack-umbrella.ts';
+import type { UmbrellaContext } from '../../report/slack-umbrella.ts';
 import type { IncidentThread } from '../../triage/ports.ts';
 import { OutboxStore } from './outbox-store.ts';
 import { PRIORITY, ROOT } from './outbox-thread.ts';
@@ -42,7 +42,7 @@ export interface Outbox extends IncidentThread {
   /** The root begins with why nobody needs to act any more, and a reply says so; a thread that is gone stays gone. */
   showClosed(incident: Incident, report: Report, why: string): Promise<void>;
   /** The thread of many services that were killed at once. Safe to repeat; newest wins. */
-  showUmbrella(umbrella: Umbrella, addressOf: AddressOf): Promise<void>;
+  showUmbrella(umbrella: Umbrella, known: UmbrellaContext): Promise<void>;
   /**
    * One more reply, in the thread that tells of the incident: something happened. `key`: the same event again is told
    * once. Plain text.
@@ -107,7 +107,7 @@ export function createOutbox(options: OutboxOptions): Outbox {
       if ((await findThread(incident.id)) === null) return;
       await want(incident, closedThread(incident, report, why, linkTo(incident.id)));
     },
-    showUmbrella: async (umbrella, addressOf) => await want(umbrella, umbrellaThread(umbrella, addressOf)),
+    showUmbrella: async (umbrella, known) => await want(umbrella, umbrellaThread(umbrella, known)),
     tellEvent: async (incident, key, text) => {
       const place = threadOf(incident);
       if ((await findThread(place.id)) === null) return;

@@ -8,7 +8,7 @@ import { type RootPart, withState } from '../../report/slack-buttons.ts';
 import { renderClosedReply, renderClosedRoot } from '../../report/slack-event.ts';
 import { renderProgressRoot, renderReportRoot } from '../../report/slack-root.ts';
 import { renderReportThread } from '../../report/slack-thread.ts';
-import { type AddressOf, renderChildReport, renderUmbrellaRoot } from '../../report/slack-umbrella.ts';
+import { renderChildReport, renderUmbrellaRoot, type UmbrellaContext } from '../../report/slack-umbrella.ts';
 import type { WantedMessage } from './outbox-store.ts';
 import { PRIORITY, type Priority, ROOT } from './outbox-thread.ts';
 
@@ -65,13 +65,13 @@ function newsOf({ alerts }: Incident): { news?: string } {
 }
 
 /** The thread of many services that were killed at once: its root, and a reply for each report of those listed on it. */
-export function umbrellaThread(umbrella: Umbrella, addressOf: AddressOf): WantedThread {
+export function umbrellaThread(umbrella: Umbrella, known: UmbrellaContext): WantedThread {
   const replies = umbrella.children.flatMap((child): WantedMessage[] => {
     const message = child.hasThread ? null : renderChildReport(child);
     if (message === null) return [];
     return [{ key: `report-${child.incident}-${child.report?.round ?? 1}`, kind: 'reply', message }];
   });
-  const root = { key: ROOT, kind: 'report' as const, message: renderUmbrellaRoot(umbrella, addressOf), isUrgent: true };
+  const root = { key: ROOT, kind: 'report' as const, message: renderUmbrellaRoot(umbrella, known), isUrgent: true };
   return { priority: PRIORITY.urgent, messages: [root, ...replies] };
 }
 
