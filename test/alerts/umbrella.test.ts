@@ -73,4 +73,43 @@ describe('twelve services that are killed within seconds', () => {
     expect(others().length).toBeLessThanOrEqual(4);
     expect(pages().length).toBeLessThanOrEqual(4);
   });
+
+  it('can be asked for, resolved and deleted: a thread of its own, a quiet line, and the same umbrella again', async () => {
+    const alerts = SERVICES.slice(0, 6).map((name) => killOf(name, { node: 'ip-10-1' }));
+    expect(await rig.send(...alerts)).toBe(200);
+    await vi.waitFor(
+      () => expect(umbrellas()[0]?.text).toMatch(/^🔴 OOM kills of 6 services in .* on node ip-10-1/),
+      WAIT,
+    );
+    const own = () => SERVICES.filter((name) => others().some(({ text }) => text.includes(`${name}:`)));
+    await vi.waitFor(() => expect(umbrellas()[0]?.text).toContain('every report is out'), WAIT);
+    await vi.waitFor(() => expect(own().length).toBeGreaterThan(0), WAIT);
+    // Three on one node are many.
+    expect(own().length).toBeLessThanOrEqual(2);
+    const [listed = ''] = SERVICES.slice(0, 6).filter((name) => !own().includes(name));
+    const say = async (text: string) =>
+      (await rig.workspace.command({ user: 'U0ALICE', channel: CHANNEL, text })).response?.text ?? '';
+    expect(await say(`history ${listed}`)).toContain('killed with many others (U-1)');
+    expect(await say(listed)).toContain('one of many services that were killed at once');
+    await vi.waitFor(() => expect(own()).toContain(listed), WAIT);
+    await vi.waitFor(
+      () => expect(umbrellas()[0]?.text).toMatch(new RegExp(`\\*${listed}\\* .*in its own thread`)),
+      WAIT,
+    );
+    // Nobody is told of the team that was paged for another one of it, and the trail says for whom.
+    const [, , , , , last = ''] = SERVICES;
+    const id = /M-\d+/.exec(await say(`history ${last}`))?.[0] ?? '';
+    await vi.waitFor(async () => expect(await say(`status ${id}`)).toMatch(/(paged|not-paged) by memtriage/), WAIT);
+    expect(rig.workspace.everPosted('D0ALICE').concat(rig.workspace.everPosted('D0BOB')).length).toBeLessThanOrEqual(3);
+
+    const [root] = umbrellas();
+    rig.workspace.deleteMessage({ channel: CHANNEL, ts: root?.ts ?? '' });
+    await rig.send(...alerts.map((alert) => ({ ...alert, status: 'resolved', endsAt: new Date().toISOString() })));
+    const standing = () => rig.workspace.messages(CHANNEL).filter(isUmbrella);
+    await vi.waitFor(
+      () => expect(standing().map(({ text }) => text)).toEqual([expect.stringMatching(/^🟢 Over since/)]),
+      WAIT,
+    );
+    expect(standing()[0]?.text).toContain('quiet since');
+  });
 });
