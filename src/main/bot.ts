@@ -24,6 +24,7 @@ import { createTurns } from '../triage/turns.ts';
 import { createActionDesk } from './action-desk.ts';
 import { createAddresses } from './addresses.ts';
 import { startAlerting } from './alerting.ts';
+import { createBaselineRights } from './baseline-rights.ts';
 import { createDesk } from './desk.ts';
 import { createEarlierCase } from './earlier-case.ts';
 import { loadRunbooks } from './load-runbooks.ts';
@@ -202,6 +203,7 @@ async function startBot(world: World): Promise<Bot> {
   startUmbrellas(world, umbrellas);
   await startPaging(world, paging);
   await startTeamNews(world, { incidents, pagers, rotas, outbox });
+  const mayChangeBaseline = createBaselineRights({ world, groups, rotas, incidents, audit });
   const desk = createDesk({
     world,
     incidents,
@@ -216,6 +218,7 @@ async function startBot(world: World): Promise<Bot> {
     umbrellas,
     observing,
     refresh,
+    mayChangeBaseline,
   });
   await startWatching({
     world,
@@ -250,7 +253,7 @@ async function startBot(world: World): Promise<Bot> {
     ...pagerActions(paging),
     approve_rollback: rollbackDesk.approve_rollback,
     decline_rollback: rollbackDesk.decline_rollback,
-    ...lookActions({ world, incidents, baselines, queue, outbox, audit, admit: isFirst }),
+    ...lookActions({ world, incidents, baselines, queue, outbox, audit, mayChangeBaseline, admit: isFirst }),
   });
   const inbound = { ...slack, port: null, desk, actions, channelReader, isFirst, web };
   const app = await startSlackApp({ ...inbound, logger, signal, onRefused });

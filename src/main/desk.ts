@@ -7,6 +7,7 @@ import type { Incident } from '../incident/incident.ts';
 import { baselineLine } from '../report/baseline-text.ts';
 import { mitigationPhrase } from '../report/mitigation-text.ts';
 import { setBaseline } from '../watch/set-baseline.ts';
+import type { MayChangeBaseline } from './baseline-rights.ts';
 import { viewOnCall } from './on-call-desk.ts';
 import { type PostmortemParts, sharePostmortem } from './postmortem.ts';
 import type { Rotas } from './rotas.ts';
@@ -25,6 +26,7 @@ export type DeskParts = StatusDeskParts &
     baselines: BaselineStore;
     rotas: Rotas;
     rollbacks: RollbackBook;
+    mayChangeBaseline: MayChangeBaseline;
   };
 
 const SHOWN_INCIDENTS = 20;
@@ -53,6 +55,10 @@ export function createDesk(parts: DeskParts): CommandDesk {
     async baseline(verb, service, by) {
       const configured = config.services.get(service);
       if (configured === undefined) return { kind: 'unknown-service' };
+      if (verb !== 'show') {
+        const may = await parts.mayChangeBaseline(by, configured, `/memtriage baseline ${verb}`);
+        if (may.outcome !== 'ok') return may;
+      }
       return await answerBaseline(verb, toTriagedService(configured), by, { world, baselines });
     },
     onCall: async () => await viewOnCall(config.teams.values(), rotas, Date.now()),

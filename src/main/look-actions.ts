@@ -12,6 +12,7 @@ import { NO_PART, type RootPart } from '../report/slack-buttons.ts';
 import { formatDuration } from '../units.ts';
 import { setBaseline } from '../watch/set-baseline.ts';
 import type { ActionHandler } from './action-desk.ts';
+import type { MayChangeBaseline } from './baseline-rights.ts';
 import { toTriagedService } from './run-triage.ts';
 import type { World } from './world.ts';
 
@@ -22,6 +23,7 @@ export type LookActionParts = {
   queue: TriageQueue;
   outbox: Pick<Outbox, 'tellEvent'>;
   audit: AuditBook;
+  mayChangeBaseline: MayChangeBaseline;
   /** True once in that many seconds for the same key. */
   admit: (key: string, everySeconds: number) => Promise<boolean>;
 };
@@ -53,10 +55,12 @@ export function lookActions(parts: LookActionParts): { snapshot_again: ActionHan
       },
     },
     set_baseline: {
-      async press({ incidentId, version }) {
+      async press({ incidentId, version, userId }) {
         const incident = await parts.incidents.find(incidentId);
         const stale = staleness(incident, version);
-        return stale !== null || incident === null ? told(stale) : askWhy(incident);
+        if (stale !== null || incident === null) return told(stale);
+        const refused = await refusal(userId, incident, parts);
+        return refused === null ? askWhy(incident) : told(refused);
       },
       submit: async (submission) => await takeAsBaseline(submission, parts),
     },
@@ -89,6 +93,8 @@ async function takeAsBaseline({ incidentId, version, userId, values }: Submissio
   const incident = await incidents.find(incidentId);
   const stale = staleness(incident, version);
   if (stale !== null || incident === null) return stale;
+  const refused = await refusal(userId, incident, parts);
+  if (refused !== null) return refused;
   const service = toTriagedService(world.requireService(incident.service));
   const set = await setBaseline(service, userId, { now: Date.now, memory: world.memory, baselines }, world.signal);
   if (set.outcome !== 'ok') return `🟠 ${escapeMrkdwn(set.why)}. ${escapeMrkdwn(set.tryThis)}.`;
@@ -97,6 +103,12 @@ async function takeAsBaseline({ incidentId, version, userId, values }: Submissio
   await audit.append(incidentId, `baseline-${set.value.recordedAt}`, { at: now(), who: userId, what: 'baseline', why });
   await outbox.tellEvent(incident, `baseline-${set.value.recordedAt}`, `⚪ New baseline: ${why}`);
   return `⚪ The baseline is now ${escapeMrkdwn(baselineLine(set.value))}.`;
+}
+
+/** Why this person may not say what is healthy, or null. Escaped. */
+async function refusal(userId: string, { service }: Incident, parts: LookActionParts): Promise<string | null> {
+  const may = await parts.mayChangeBaseline(userId, parts.world.requireService(service), 'set_baseline');
+  return may.outcome === 'ok' ? null : `⛔ ${escapeMrkdwn(may.why)}. ${escapeMrkdwn(may.tryThis)}.`;
 }
 
 /** Why a press does nothing, or null. Escaped. */

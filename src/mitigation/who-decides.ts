@@ -1,5 +1,5 @@
 /** Whether people are asked, how many of them, and whether one of them may decide. Pure but for the look-up of groups. */
-import { type Outcome, ok } from '../errors.ts';
+import { failed, type Outcome, ok } from '../errors.ts';
 import type { Guard } from '../incident/rollback.ts';
 
 export type Decider = {
@@ -46,4 +46,30 @@ export async function mayDecide(
 
 function isGroup(id: string): boolean {
   return id.startsWith('S');
+}
+
+/** What is known of somebody. Null: the team has no approvers, or nobody on call, so nobody can be one. */
+export type Standing = { approver: Outcome<boolean> | null; onCall: Outcome<boolean> | null };
+
+/**
+ * May somebody say what memory of a service is healthy? Everybody, where its team names nobody to ask; else its
+ * approvers and whoever is on call now. What can't be found out is a no, with the reason.
+ */
+export function judgeBaselineChange(team: string, { approver, onCall }: Standing): Outcome<null> {
+  const known = [approver, onCall].filter((one) => one !== null);
+  const isOneOf = known.some((one) => one.outcome === 'ok' && one.value);
+  if (known.length === 0 || isOneOf) return ok(null);
+  const unknown = known.find((one) => one.outcome !== 'ok');
+  if (unknown !== undefined) {
+    return { ...unknown, why: `nothing was changed, since it is not known whether you may: ${unknown.why}` };
+  }
+  const circle = [
+    ...(approver === null ? [] : [`the approvers of ${team}`]),
+    ...(onCall === null ? [] : [`whoever is on call for ${team} now`]),
+  ].join(' and ');
+  return failed(
+    'user',
+    `nothing was changed: only ${circle} may say what memory is healthy`,
+    'Ask one of them; /memtriage oncall tells who is on call',
+  );
 }

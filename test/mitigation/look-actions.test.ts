@@ -51,6 +51,7 @@ beforeEach(async () => {
     incidents,
     queue,
     outbox: { tellEvent: async (_incident, _key, text) => void told.push(text) },
+    mayChangeBaseline: async () => ({ outcome: 'ok', value: null }),
     admit: async (key, seconds) => await isFirstSeen(client, prefix, key, seconds),
     ...stores,
   });
