@@ -151,6 +151,8 @@ export const Snapshot = z.object({
       containersDiff: z.array(
         z.object({ path: z.string(), type: z.string(), length: z.number(), lengthDiff: z.number() }),
       ),
+      /** RFC 3339: it is no sibling of the same moment, but the census that was stored with the baseline then. */
+      recordedAt: z.string().optional(),
     })
     .nullable(),
   /** Absent: the look came to its end. */

@@ -57,6 +57,18 @@ export function chooseSibling(
   return ofAnother ?? younger ?? null;
 }
 
+/** A typical process of a release, the middle one by size, that has a probe; `release` null: of any. Null: there is none. */
+export function chooseTypical(
+  tables: ReadonlyMap<string, InstanceTable>,
+  service: string,
+  release: string | null,
+): Target | null {
+  const fitting = (tables.get(service)?.live() ?? [])
+    .filter((one) => one.socketPath !== null && (release === null || one.release === release))
+    .toSorted((a, b) => a.rssBytes - b.rssBytes);
+  return fitting[Math.floor(fitting.length / 2)] ?? null;
+}
+
 function isOfAnotherRelease(other: Instance, subject: Instance): boolean {
   return other.release !== null && subject.release !== null && other.release !== subject.release;
 }

@@ -4,6 +4,8 @@ import type { Baseline } from '../analysis/baseline.ts';
 import { CommandError, EXIT_UNAVAILABLE, EXIT_USAGE, type Outcome } from '../errors.ts';
 import { baselineLine } from '../report/baseline-text.ts';
 import { setBaseline } from '../watch/set-baseline.ts';
+import { openBaselines } from './baselines.ts';
+import { openSnapshotTaker } from './snapshot-taker.ts';
 import { openWorld, type World } from './world.ts';
 
 type Verb = (world: World, service: string) => Promise<readonly string[]>;
@@ -34,7 +36,10 @@ async function show({ redis }: World, service: string): Promise<readonly string[
 }
 
 async function set({ redis, ...world }: World, service: string): Promise<readonly string[]> {
-  const baselines = createBaselineStore({ redis: redis.command(), prefix: redis.prefix });
+  const snapshots = openSnapshotTaker(redis.command(), redis.prefix);
+  world.closers.add('snapshot queues', snapshots.close);
+  const { config } = world;
+  const baselines = openBaselines({ redis: redis.command(), prefix: redis.prefix, config, snapshots });
   const ports = { now: Date.now, memory: world.memory, baselines };
   const configured = world.requireService(service);
   return [`now ${baselineLine(orThrow(await setBaseline(configured, userInfo().username, ports, world.signal)))}`];

@@ -4,7 +4,6 @@ import { createTriageQueue, startTriageWorker, type TriageQueue } from '../adapt
 import { closeWorker } from '../adapters/close-worker.ts';
 import { type BotServer, startBotServer } from '../adapters/http/bot-server.ts';
 import { createAuditBook } from '../adapters/redis/audit-book.ts';
-import { createBaselineStore } from '../adapters/redis/baseline-store.ts';
 import { isFirstSeen } from '../adapters/redis/first-seen.ts';
 import { createIncidentBook, type RedisIncidentBook } from '../adapters/redis/incident-book.ts';
 import { createLastLooks } from '../adapters/redis/last-looks.ts';
@@ -25,6 +24,7 @@ import { createActionDesk } from './action-desk.ts';
 import { createAddresses } from './addresses.ts';
 import { startAlerting } from './alerting.ts';
 import { createBaselineRights } from './baseline-rights.ts';
+import { openBaselines } from './baselines.ts';
 import { createDesk } from './desk.ts';
 import { createEarlierCase } from './earlier-case.ts';
 import { loadRunbooks } from './load-runbooks.ts';
@@ -86,7 +86,9 @@ async function startBot(world: World): Promise<Bot> {
   closers.add('http', async () => await server?.close());
 
   const incidents = createIncidentBook(connection, prefix, Date.now);
-  const baselines = createBaselineStore({ redis: connection, prefix });
+  const snapshots = openSnapshotTaker(connection, prefix);
+  closers.add('snapshot queues', snapshots.close);
+  const baselines = openBaselines({ redis: connection, prefix, config, snapshots });
   const observing = createObserving(world, incidents);
   const web = observing.measureSlack(createSlackWeb({ ...slack, logger }));
   const audit = createAuditBook(connection, prefix);
@@ -108,7 +110,6 @@ async function startBot(world: World): Promise<Bot> {
   const addressOf = createAddresses(outbox.permalink);
   const earlierCase = createEarlierCase(addressOf);
   closers.add('outbox', outbox.close);
-  const snapshots = openSnapshotTaker(connection, prefix);
   const umbrellas = openUmbrellas({
     world,
     incidents,
@@ -119,7 +120,6 @@ async function startBot(world: World): Promise<Bot> {
     linkTo,
     refresh: (incidentId) => refresh(incidentId),
   });
-  closers.add('snapshot queues', snapshots.close);
   const delivery = await startOutboxWorker({
     redis: connection,
     queueConnection: connection,
@@ -224,7 +224,6 @@ async function startBot(world: World): Promise<Bot> {
     world,
     incidents,
     baselines,
-    snapshots,
     queue,
     outbox,
     desk,

@@ -3,11 +3,13 @@ import { hostname } from 'node:os';
 import type { ConnectionOptions } from 'bullmq';
 import type { Redis } from 'ioredis';
 import type { Logger } from 'pino';
+import type { FoundCensus } from '../adapters/redis/baseline-store.ts';
 import { saveCollectorStats } from '../adapters/redis/collector-stats.ts';
 import { beat, claimSampling, endBeating, HEARTBEAT_TTL_SECONDS } from '../adapters/redis/heartbeat.ts';
 import { createInstanceStore } from '../adapters/redis/instance-store.ts';
 import { createSampleStore } from '../adapters/redis/sample-store.ts';
 import { withDeadline } from '../adapters/redis/with-deadline.ts';
+import type { HealthyCensus } from '../analysis/sibling-diff.ts';
 import type { Snapshot } from '../analysis/snapshot.ts';
 import type { Target } from '../collector/choose-target.ts';
 import { hasEnded, nameCollector } from '../collector/collector-identity.ts';
@@ -41,6 +43,8 @@ export type CollectorOptions = {
   probe: {
     ping: Ping;
     lookTwice: (target: Target, options: LookOptions) => Promise<Outcome<Snapshot>>;
+    /** T1 once, without tracing and without a fork. */
+    takeCensus: (target: Target, signal: AbortSignal) => Promise<Outcome<FoundCensus>>;
   };
   /** Services whose processes are not on this machine: looks only, their samples come from elsewhere. */
   far?: ReadonlyMap<string, (context: FarLookContext) => Promise<Outcome<Snapshot>>>;
@@ -75,6 +79,8 @@ export type LookOptions = {
   fork: boolean;
   /** A process of the same service to compare with; null: there is none. */
   sibling: Target | null;
+  /** The baseline's census, for when no sibling can be compared with. */
+  healthy?: HealthyCensus | null;
   /** Stores what was seen so far, before the next rung begins. */
   keep?: (partial: Snapshot) => Promise<void>;
   signal: AbortSignal;

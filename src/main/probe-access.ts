@@ -2,13 +2,15 @@ import { existsSync } from 'node:fs';
 import { readMemoryCgroup, readOomKills } from '../adapters/procfs/cgroup.ts';
 import { lookFromOutside } from '../adapters/procfs/layers.ts';
 import { attachProbe } from '../adapters/transports/attach.ts';
+import { lookInside } from '../adapters/transports/look-inside.ts';
 import { lookTwice } from '../adapters/transports/look-twice.ts';
 import { parseResult } from '../adapters/transports/transport.ts';
 import { unixSocketTransport } from '../adapters/transports/unix-socket.ts';
 import { ProbeIdentity } from '../analysis/look.ts';
+import { toCensus } from '../analysis/sibling-diff.ts';
 import type { Snapshot } from '../analysis/snapshot.ts';
 import type { Target } from '../collector/choose-target.ts';
-import { ok } from '../errors.ts';
+import { inconclusive, ok } from '../errors.ts';
 import { formatDuration } from '../units.ts';
 import type { CollectorOptions } from './collector.ts';
 import { probePath } from './probe-path.ts';
@@ -26,13 +28,14 @@ export const probeAccess: CollectorOptions['probe'] = {
     if (identity.outcome !== 'ok') return identity;
     return ok({ release: identity.value.release, python: identity.value.python });
   },
-  async lookTwice(target, { windowSeconds, attachIn, fork, sibling, keep, signal }) {
+  async lookTwice(target, { windowSeconds, attachIn, fork, sibling, healthy, keep, signal }) {
     const { socketPath, notes } = await reach(target, attachIn, signal);
     const withNotes = (snapshot: Snapshot): Snapshot => ({ ...snapshot, notes: [...notes, ...snapshot.notes] });
     const cgroup = readMemoryCgroup(target.pid);
     const outcome = await lookTwice(target, {
       transport: socketPath === null ? null : unixSocketTransport(socketPath),
       sibling: toSibling(sibling),
+      healthy: healthy ?? null,
       lookOutside: (process) => lookFromOutside(process),
       fork,
       windowSeconds,
@@ -41,6 +44,14 @@ export const probeAccess: CollectorOptions['probe'] = {
       signal,
     });
     return outcome.outcome === 'ok' ? ok(withNotes(outcome.value)) : outcome;
+  },
+  async takeCensus({ pid, startTicks, socketPath, instance, release }, signal) {
+    if (socketPath === null) return inconclusive('operator', `${instance} has no probe`, 'load it with the service');
+    const seen = await lookInside(unixSocketTransport(socketPath), { pid, startTicks }, null, { fork: false, signal });
+    if (seen.outcome !== 'ok') return seen;
+    const census = toCensus(instance, seen.value, Date.now());
+    if (census === null) return inconclusive('upstream', seen.value.notes.join(' '), 'set the baseline again');
+    return ok({ release: release ?? seen.value.identity.release, census });
   },
 };
 
@@ -62,7 +73,9 @@ async function reach(target: Target, attachIn: string | null, signal: AbortSigna
   });
   if (attached.outcome !== 'ok')
     return { socketPath: null, notes: [`${attached.why}. To mend it, ${attached.tryThis}.`] };
-  const held = formatDuration(attached.value.stoppedSeconds);
-  const note = `the probe was attached to the running process, whose main thread was held for ${held}; it stays there until the process ends.`;
+  const { stoppedSeconds } = attached.value;
+  const how =
+    stoppedSeconds > 0 ? `whose main thread was held for ${formatDuration(stoppedSeconds)}` : 'without a stop';
+  const note = `the probe was attached to the running process, ${how}; it stays there until the process ends.`;
   return { socketPath: attached.value.socketPath, notes: [note] };
 }

@@ -14,7 +14,6 @@ import type { Outbox } from '../adapters/slack/outbox.ts';
 import { baselineWindowSeconds } from '../analysis/policy.ts';
 import type { Service } from '../config/config.ts';
 import { Report } from '../report/report.ts';
-import type { SnapshotTaker } from '../triage/ports.ts';
 import { formatDuration } from '../units.ts';
 import { watchEverySeconds } from '../watch/pace.ts';
 import { type Alarm, type Watched, type WatchPorts, watchService } from '../watch/watch.ts';
@@ -25,7 +24,6 @@ export type WatchingParts = {
   world: World;
   incidents: RedisIncidentBook;
   baselines: BaselineStore;
-  snapshots: SnapshotTaker;
   queue: TriageQueue;
   outbox: Outbox;
   desk: Pick<CommandDesk, 'startTriage' | 'defaultSinceSeconds'>;
@@ -83,11 +81,10 @@ async function refuseSilenced(service: string, { silences }: WatchingParts): Pro
 
 /** What `watchService` needs, from the bot's own parts. */
 export function toWatchPorts(parts: WatchingParts): WatchPorts {
-  const { world, incidents, baselines, snapshots, queue } = parts;
+  const { world, incidents, baselines, queue } = parts;
   return {
     now: Date.now,
     memory: world.memory,
-    snapshots,
     baselines,
     states: createWatchStateStore({ redis: world.redis.command(), prefix: world.redis.prefix }),
     incidents: {

@@ -3,6 +3,7 @@ import { notesOf } from '../analysis/broken-off.ts';
 import { describeCost } from '../analysis/look-cost.ts';
 import type { Snapshot } from '../analysis/snapshot.ts';
 import { formatBytes, formatDuration } from '../units.ts';
+import { comparedWith } from './compared-with.ts';
 import type { Report } from './report.ts';
 import {
   baselinePhrase,
@@ -32,7 +33,7 @@ export function renderReportText(report: Report): string {
     ...(culprit === null ? [] : list('Inside the process', [culprit, ...siteLines(snapshot)])),
     ...(pattern === null ? [] : patternLines(pattern)),
     ...(snapshot === null ? [] : layerLines(snapshot)),
-    ...siblingLines(snapshot?.sibling ?? null),
+    ...(snapshot === null ? [] : siblingLines(snapshot)),
     ...list(
       'What can be done now',
       (report.moves ?? []).map(({ name, gain, state, guard }) => `${state}: ${name}: ${gain} (${guard})`),
@@ -85,9 +86,9 @@ function layerLines({ layers, windowSeconds }: Snapshot): string[] {
 }
 
 /** What this process holds more of than another one of the service. */
-function siblingLines(sibling: Snapshot['sibling']): string[] {
+function siblingLines({ sibling, takenAt }: Snapshot): string[] {
   if (sibling === null) return [];
-  const { instance, release, containersDiff, typesDiff } = sibling;
+  const { containersDiff, typesDiff } = sibling;
   const containers = containersDiff
     .slice(0, SHOWN)
     .map(({ path, length, lengthDiff }) => `${path}: ${length} entries, ${signed(lengthDiff)}`);
@@ -95,8 +96,7 @@ function siblingLines(sibling: Snapshot['sibling']): string[] {
     .slice(0, SHOWN)
     .map(({ type, count, countDiff }) => `${type}: ${count}, ${signed(countDiff)}`);
   const rows = [...containers, ...types];
-  const title = `Compared with ${instance}${release === null ? '' : ` of release ${release}`} at the same moment`;
-  return list(title, rows.length === 0 ? ['no container or type differs by much'] : rows);
+  return list(comparedWith(sibling, takenAt), rows.length === 0 ? ['no container or type differs by much'] : rows);
 }
 
 function signed(difference: number | null): string {

@@ -3,6 +3,7 @@ import { notesOf } from '../analysis/broken-off.ts';
 import { describeCost } from '../analysis/look-cost.ts';
 import type { Snapshot } from '../analysis/snapshot.ts';
 import { formatBytes, formatDuration } from '../units.ts';
+import { comparedWith } from './compared-with.ts';
 import { processFigures } from './process-figures.ts';
 import type { Report } from './report.ts';
 import {
@@ -164,14 +165,13 @@ function processPart(snapshot: Snapshot): Part {
   return { title: 'Process', lines: [...(figures.length === 0 ? [] : [figures.join(', ')]), ...told] };
 }
 
-function siblingPart({ sibling }: Snapshot): Part {
+function siblingPart({ sibling, takenAt }: Snapshot): Part {
   if (sibling === null) return { title: 'Sibling', lines: [] };
-  const release = sibling.release === null ? '' : `, release ${sibling.release}`;
   const containers = sibling.containersDiff.map(({ path, lengthDiff }) => [path, lengthDiff, ' entries'] as const);
   const types = sibling.typesDiff.map(({ type, countDiff }) => [type, countDiff, ''] as const);
   const lines = [...containers.slice(0, TOP), ...types.slice(0, TOP)];
   return {
-    title: `Compared with ${escapeMrkdwn(sibling.instance, 80)}${escapeMrkdwn(release, 60)}, at the same moment`,
+    title: escapeMrkdwn(comparedWith(sibling, takenAt), 200),
     lines: lines.map(([name, diff, unit]) => `${code(name, 200)} ${difference(diff)}${unit}`),
   };
 }

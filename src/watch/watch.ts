@@ -69,7 +69,7 @@ export async function watchService(
   await act(action, { name, atMs, open, judged }, ports);
   await ports.states.save(name, next, before);
   const mayRecord = open === null && action.kind === 'none' && signs?.length === 0;
-  const baseline = mayRecord ? await recordBaseline(service, { memory, current }, ports, signal) : null;
+  const baseline = mayRecord ? await recordBaseline(service, { memory, current }, ports) : null;
   return { kind: 'looked', judged, action, baseline };
 }
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { InsideLook } from '../../src/analysis/look.ts';
-import { toSiblingDiff } from '../../src/analysis/sibling-diff.ts';
+import { baselineDiffNote, toBaselineDiff, toCensus, toSiblingDiff } from '../../src/analysis/sibling-diff.ts';
 
 type Counts = Record<string, number>;
 
@@ -79,5 +79,46 @@ describe('the difference to a sibling', () => {
     expect(toSiblingDiff(SIBLING, look({ 'app.A': 500 }, null), look({}, null))?.containersDiff).toEqual([
       { path: 'app.A', type: 'list', length: 500, lengthDiff: 500 },
     ]);
+  });
+});
+
+describe('the difference to the census of the baseline', () => {
+  const recordedAt = '2026-11-19T10:00:00.000Z';
+  const now = Date.parse('2026-11-22T10:00:00.000Z');
+  const then = toCensus('7.7', look({ 'app.QUEUE': 40, 'app.CACHE': 300 }, { dict: 3000 }), Date.parse(recordedAt));
+  if (then === null) throw new Error('nothing was seen');
+  const healthy = { release: 'v811', recordedAt, census: then };
+
+  it('is that to a sibling, with the process and the time that it is of', () => {
+    const here = look({ 'app.QUEUE': 5000, 'app.CACHE': 310 }, { dict: 9000 });
+    expect(toBaselineDiff(healthy, here)).toEqual({
+      instance: '7.7',
+      release: 'v811',
+      recordedAt,
+      typesDiff: [{ type: 'dict', count: 9000, countDiff: 6000 }],
+      containersDiff: [{ path: 'app.QUEUE', type: 'list', length: 5000, lengthDiff: 4960 }],
+    });
+  });
+
+  it('says how old it is, and when another Python ran then', () => {
+    const same = baselineDiffNote(healthy, look({}, {}), now);
+    expect(same).toMatch(/the census of v811 at its baseline, 3 d old\.$/);
+    const older = { ...healthy, census: { ...then, python: '3.8.18' } };
+    expect(baselineDiffNote(older, look({}, {}), now)).toContain('ran Python 3.8.18 where this one runs 3.12.1');
+  });
+
+  it('leaves out what was not counted then, instead of taking it for nothing', () => {
+    const uncounted = { ...healthy, census: { ...then, types: [] } };
+    expect(toBaselineDiff(uncounted, look({ 'app.QUEUE': 5000 }, { dict: 9000 }))?.typesDiff).toEqual([]);
+    expect(toBaselineDiff({ ...healthy, census: { ...then, types: [], containers: [] } }, look({}, {}))).toBeNull();
+  });
+
+  it('is made from at most 40 of the longest, with short names', () => {
+    const many = Object.fromEntries(Array.from({ length: 60 }, (_, i) => [`app.${'x'.repeat(400)}${i}`, 100 + i]));
+    const census = toCensus('1.1', look(many, null), now);
+    expect(census?.containers).toHaveLength(40);
+    expect(census?.containers[0]?.length).toBe(159);
+    expect(census?.containers[0]?.path.length).toBe(300);
+    expect(toCensus('1.1', look(null, null), now)).toBeNull();
   });
 });

@@ -1,6 +1,13 @@
+import { Queue } from 'bullmq';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { boundSnapshot, MAX_SNAPSHOT_BYTES } from '../../src/adapters/bullmq/snapshot-bound.ts';
-import { lookIdOf, snapshotJobId, snapshotQueueName } from '../../src/adapters/bullmq/snapshot-queue.ts';
+import {
+  CENSUS_JOB,
+  type CensusJob,
+  lookIdOf,
+  snapshotJobId,
+  snapshotQueueName,
+} from '../../src/adapters/bullmq/snapshot-queue.ts';
 import { createSnapshotTaker } from '../../src/adapters/bullmq/snapshot-queue-taker.ts';
 import { type SnapshotWorkerOptions, startSnapshotWorker } from '../../src/adapters/bullmq/snapshot-queue-worker.ts';
 import { lookSoFarKey } from '../../src/adapters/redis/keys.ts';
@@ -17,6 +24,7 @@ let redis: TestRedis;
 let closers: (() => Promise<void>)[] = [];
 let site = 'site-0';
 let isAlive = true;
+let censuses: CensusJob[] = [];
 
 beforeAll(async () => {
   redis = await startRedis();
@@ -26,6 +34,7 @@ afterEach(async () => {
   for (const close of closers.splice(0)) await close();
   site = `site-${Number(site.slice(5)) + 1}`;
   isAlive = true;
+  censuses = [];
 });
 
 const soFar = () => createLooksSoFar(redis.connect(), PREFIX);
@@ -47,6 +56,7 @@ function openWorker(
     chooseTarget,
     takeLook,
     soFar: soFar(),
+    takeCensus: async (job) => void censuses.push(job),
     onError: () => {},
   });
   closers.push(worker.close);
@@ -246,6 +256,7 @@ test('a collector ends while it waits for a lost Redis', async () => {
       chooseTarget: () => ok({ instance: '1.1' }),
       takeLook: async () => ok(aSnapshot('1.1', 1)),
       soFar: createLooksSoFar(own.connect(), PREFIX),
+      takeCensus: async () => {},
       onError: () => {},
     });
     await own.kill();
@@ -286,6 +297,27 @@ test('rejects with the reason of an abort, and leaves the job for whoever goes o
   const waiting = taker.takeSnapshot(request, stop.signal);
   stop.abort(new Error('stopped by SIGTERM'));
   await expect(waiting).rejects.toThrow('stopped by SIGTERM');
+});
+
+test('a census for a baseline is taken once, and not by a collector that comes much later', async () => {
+  const taker = createSnapshotTaker({
+    connection: redis.connect(),
+    prefix: PREFIX,
+    isSiteAlive: async () => true,
+    soFar: soFar(),
+  });
+  const queue = new Queue(snapshotQueueName(site), { connection: redis.connect(), prefix: PREFIX });
+  closers.push(taker.close, () => queue.close());
+  const [recordedAt, release] = ['2026-11-22T10:00:00.000Z', 'v1'];
+  const job = { schema: 1, service: 'old', release, recordedAt, askedAt: Date.now() - 61_000 };
+  await queue.add(CENSUS_JOB, job);
+  await taker.requestCensus({ site, service: 'checkout', release, recordedAt });
+  await taker.requestCensus({ site, service: 'checkout', release, recordedAt });
+  openWorker(() => Promise.reject(new Error('no look was asked for')));
+  await expect
+    .poll(() => queue.getJobCounts('waiting', 'active'), { timeout: 10_000 })
+    .toEqual({ waiting: 0, active: 0 });
+  expect(censuses).toEqual([expect.objectContaining({ service: 'checkout', release, recordedAt })]);
 });
 
 test('any site name makes a queue of its own', () => {

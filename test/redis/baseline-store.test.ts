@@ -57,6 +57,23 @@ test('a record of another version is left out, the others stay readable', async 
   expect((await open().current('checkout'))?.release).toBe('v1');
 });
 
+test('a census is added to the baseline that it belongs to, and not to that of another release or time', async () => {
+  const census = {
+    instance: '1.1',
+    takenAt: null,
+    python: '3.12.1',
+    types: [{ type: 'dict', count: 9 }],
+    containers: [],
+  };
+  const { recordedAt } = aBaseline('v1');
+  await open().set(aBaseline('v1'));
+  expect(await open().addCensus('checkout', recordedAt, { release: 'v2', census })).toBe(false);
+  expect(await open().addCensus('checkout', '2026-11-23T10:00:00Z', { release: 'v1', census })).toBe(false);
+  expect((await open().current('checkout'))?.census).toBeNull();
+  expect(await open().addCensus('checkout', recordedAt, { release: 'v1', census })).toBe(true);
+  expect(await open().current('checkout')).toEqual({ ...aBaseline('v1'), census });
+});
+
 function aBaseline(release: string): Baseline {
   const figures = {
     bytes: 1,

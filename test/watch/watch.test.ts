@@ -11,7 +11,7 @@ import type { CommandDesk } from '../../src/adapters/slack/command-desk.ts';
 import type { Outbox } from '../../src/adapters/slack/outbox.ts';
 import { DEFAULT_POLICY, type Policy } from '../../src/analysis/policy.ts';
 import type { Service } from '../../src/config/config.ts';
-import { inconclusive, ok } from '../../src/errors.ts';
+import { ok } from '../../src/errors.ts';
 import { toTriagedService } from '../../src/main/run-triage.ts';
 import { startTriage } from '../../src/main/start-triage.ts';
 import { toWatchPorts } from '../../src/main/watching.ts';
@@ -89,7 +89,6 @@ function replica(channel: string | null = 'C0ONCALL'): WatchPorts {
     tellEvent: async ({ id }, _key, text) => void told.push(`${id} ${text}`),
     showClosed: async ({ id }, _report, why) => void told.push(`${id} closed: ${why}`),
   } as Outbox;
-  const snapshots = { takeSnapshot: async () => await Promise.resolve(inconclusive('operator', 'none here', '')) };
   const baselines = createBaselineStore({ redis, prefix });
   const desk = {
     startTriage: async (request: Parameters<CommandDesk['startTriage']>[0]) =>
@@ -100,7 +99,6 @@ function replica(channel: string | null = 'C0ONCALL'): WatchPorts {
     world,
     incidents,
     baselines,
-    snapshots,
     queue,
     outbox,
     desk,

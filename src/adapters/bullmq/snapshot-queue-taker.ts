@@ -4,7 +4,16 @@ import { brokenOffBy } from '../../analysis/broken-off.ts';
 import type { Snapshot } from '../../analysis/snapshot.ts';
 import { type Failure, failed, inconclusive, messageOf, type Outcome, ok } from '../../errors.ts';
 import type { SnapshotTaker } from '../../triage/ports.ts';
-import { lookIdOf, type SeenSoFar, SnapshotAnswer, snapshotJobId, snapshotQueueName } from './snapshot-queue.ts';
+import {
+  CENSUS_JOB,
+  type CensusJob,
+  LOOK_JOB,
+  lookIdOf,
+  type SeenSoFar,
+  SnapshotAnswer,
+  snapshotJobId,
+  snapshotQueueName,
+} from './snapshot-queue.ts';
 
 /** Enough for a collector that was killed in the look to come back and look again (lock 15 s, stalled check 15 s, look 90 s). */
 const DEADLINE_SECONDS = 150;
@@ -24,6 +33,14 @@ export type SnapshotTakerOptions = {
   deadlineSeconds?: number;
 };
 
+export type CensusRequest = Pick<CensusJob, 'service' | 'release' | 'recordedAt'> & { site: string };
+
+export type QueuedSnapshots = SnapshotTaker & {
+  /** Asks the site for a census of one process of the service. Waits for Redis only, and rejects when it does not answer. */
+  requestCensus(request: CensusRequest): Promise<void>;
+  close(): Promise<void>;
+};
+
 type Request = Parameters<SnapshotTaker['takeSnapshot']>[0];
 
 /**
@@ -31,7 +48,7 @@ type Request = Parameters<SnapshotTaker['takeSnapshot']>[0];
  * was missed while Redis was away would be waited for in vain.
  * An abort rejects with its reason and leaves the job: whoever goes on with the same key gets its answer.
  */
-export function createSnapshotTaker(options: SnapshotTakerOptions): SnapshotTaker & { close: () => Promise<void> } {
+export function createSnapshotTaker(options: SnapshotTakerOptions): QueuedSnapshots {
   const queues = new Map<string, Queue>();
   const { connection, prefix, deadlineSeconds = DEADLINE_SECONDS } = options;
 
@@ -71,6 +88,12 @@ export function createSnapshotTaker(options: SnapshotTakerOptions): SnapshotTake
         return failed('upstream', `Redis did not answer: ${messageOf(error)}`, 'Check REDIS_URL and that Redis runs');
       }
     },
+    async requestCensus({ site, ...request }) {
+      const data: CensusJob = { schema: 1, ...request, askedAt: Date.now() };
+      const jobId = snapshotJobId(`census/${request.service}/${request.recordedAt}`);
+      const job = { jobId, removeOnComplete: true, removeOnFail: true };
+      await answered(queueOf(site).add(CENSUS_JOB, data, job), new AbortController().signal);
+    },
     async close() {
       await Promise.all([...queues.values()].map((queue) => queue.close()));
     },
@@ -79,7 +102,7 @@ export function createSnapshotTaker(options: SnapshotTakerOptions): SnapshotTake
 
 async function addJob(queue: Queue, { key, service, instance }: Request): Promise<Job> {
   const data = { schema: 1, service, instance };
-  return await queue.add('look', data, {
+  return await queue.add(LOOK_JOB, data, {
     jobId: snapshotJobId(key),
     removeOnComplete: { age: KEPT_SECONDS, count: KEPT_JOBS },
     removeOnFail: { age: KEPT_SECONDS, count: KEPT_JOBS },

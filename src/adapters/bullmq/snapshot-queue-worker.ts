@@ -1,10 +1,10 @@
-import { type ConnectionOptions, Worker } from 'bullmq';
+import { type ConnectionOptions, type Job, Worker } from 'bullmq';
 import { brokenOffBy, furtherOf } from '../../analysis/broken-off.ts';
 import type { Snapshot } from '../../analysis/snapshot.ts';
 import { failed, inconclusive, messageOf, type Outcome, ok } from '../../errors.ts';
 import { closeWorker } from '../close-worker.ts';
 import { boundSnapshot } from './snapshot-bound.ts';
-import { lookIdOf, type SeenSoFar, SnapshotJob, snapshotQueueName } from './snapshot-queue.ts';
+import { CENSUS_JOB, CensusJob, lookIdOf, type SeenSoFar, SnapshotJob, snapshotQueueName } from './snapshot-queue.ts';
 
 /** Looks at different targets under way at once. A look is mostly waiting between its two halves. */
 const CONCURRENCY = 8;
@@ -28,6 +28,8 @@ export type SnapshotWorkerOptions<Target extends { instance: string }> = {
   /** Looks twice; must be safe to repeat. Hands over what it has seen after each rung, before the next one begins. */
   takeLook: (target: Target, service: string, context: TakeLookContext) => Promise<Outcome<Snapshot>>;
   soFar: SeenSoFar;
+  /** One census for a baseline. Never rejects: a baseline without it is one, too. */
+  takeCensus: (job: CensusJob, signal: AbortSignal) => Promise<void>;
   onError: (error: Error) => void;
 };
 
@@ -43,7 +45,9 @@ export function startSnapshotWorker<Target extends { instance: string }>(
 ): { close: () => Promise<void> } {
   const closing = new AbortController();
   const takeJob = createJobTaker(options, closing.signal);
-  const worker = new Worker(snapshotQueueName(options.site), async (job) => await takeJob(job.id ?? '', job.data), {
+  const process = async ({ id = '', name, data }: Job): Promise<Outcome<Snapshot> | null> =>
+    name === CENSUS_JOB ? await takeCensus(data, options, closing.signal) : await takeJob(id, data);
+  const worker = new Worker(snapshotQueueName(options.site), process, {
     connection: options.connection,
     prefix: options.prefix,
     concurrency: CONCURRENCY,
@@ -60,6 +64,21 @@ export function startSnapshotWorker<Target extends { instance: string }>(
       await closeWorker(worker, LAST_ANSWERS_MS);
     },
   };
+}
+
+/** Longer ago, and the process may be another, or no longer healthy. */
+const CENSUS_WITHIN_MS = 60_000;
+
+async function takeCensus<Target extends { instance: string }>(
+  data: unknown,
+  options: Pick<SnapshotWorkerOptions<Target>, 'takeCensus' | 'deadlineSeconds'>,
+  closing: AbortSignal,
+): Promise<null> {
+  const job = CensusJob.safeParse(data);
+  if (!job.success || Date.now() - job.data.askedAt > CENSUS_WITHIN_MS) return null;
+  const signal = AbortSignal.any([closing, AbortSignal.timeout(options.deadlineSeconds * 1000)]);
+  await Promise.race([options.takeCensus(job.data, signal), whenAborted(signal, () => {})]);
+  return null;
 }
 
 /** Answers one job; looks at one target wait for each other. */

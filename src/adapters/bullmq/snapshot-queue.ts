@@ -12,6 +12,22 @@ export const SnapshotJob = z.object({
 });
 export type SnapshotJob = z.infer<typeof SnapshotJob>;
 
+/** One census of a healthy process, to be stored with the baseline that was recorded at that time. */
+export const CensusJob = z.object({
+  schema: z.literal(1),
+  service: z.string(),
+  release: z.string().nullable(),
+  /** RFC 3339. */
+  recordedAt: z.string(),
+  /** Epoch milliseconds: one that nobody took in time would tell of another state than the baseline. */
+  askedAt: z.number(),
+});
+export type CensusJob = z.infer<typeof CensusJob>;
+
+/** Names of the two kinds of jobs in the queue. */
+export const LOOK_JOB = 'look';
+export const CENSUS_JOB = 'census';
+
 /** A failed look is an answer too: a job that throws is a bug or a lost collector. */
 export const SnapshotAnswer = z.discriminatedUnion('outcome', [
   z.object({ outcome: z.literal('ok'), value: Snapshot }),

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import { z } from 'zod';
-import { Baseline } from '../../analysis/baseline.ts';
+import { Baseline, type BaselineCensus } from '../../analysis/baseline.ts';
 import { failed, type Outcome, ok } from '../../errors.ts';
 import type { BaselineBook } from '../../triage/ports.ts';
 import { parseJson } from './instance-store.ts';
@@ -13,11 +13,19 @@ export const KEPT_BASELINES = 20;
 const Entry = z.object({ id: z.string(), baseline: Baseline });
 type Entry = z.infer<typeof Entry>;
 
+/** `release`: of the process; null when it does not tell. */
+export type FoundCensus = { release: string | null; census: BaselineCensus };
+
 export interface BaselineStore extends BaselineBook {
   /** Newest first, at most `KEPT_BASELINES`. `isCurrent` marks the one in force. */
   list(service: string): Promise<readonly { baseline: Baseline; isCurrent: boolean }[]>;
   /** Records it and puts it in force. */
   set(baseline: Baseline): Promise<void>;
+  /**
+   * What one of its processes held. False: no baseline was recorded at that time, or its release is another one.
+   * `recordedAt`: of the baseline.
+   */
+  addCensus(service: string, recordedAt: string, found: FoundCensus): Promise<boolean>;
   /** Puts the one recorded before the present one in force again. A Failure when there is none. */
   revert(service: string): Promise<Outcome<Baseline>>;
 }
@@ -51,6 +59,17 @@ export function createBaselineStore({ redis, prefix }: { redis: Redis; prefix: s
         .set(currentBaselineKey(prefix, baseline.service), id)
         .exec();
     },
+    async addCensus(service, recordedAt, { release, census }) {
+      const key = baselinesKey(prefix, service);
+      const stored = await redis.lrange(key, 0, KEPT_BASELINES - 1);
+      const text = stored.find((one) => parseJson(Entry, one)[0]?.baseline.recordedAt === recordedAt);
+      const [entry] = text === undefined ? [] : parseJson(Entry, text);
+      if (text === undefined || entry === undefined) return false;
+      const { baseline } = entry;
+      if (baseline.release !== null && release !== null && baseline.release !== release) return false;
+      const changed = JSON.stringify({ ...entry, baseline: { ...baseline, census } });
+      return (await redis.eval(REPLACE, 1, key, text, changed)) === 1;
+    },
     async revert(service) {
       const { entries, currentId } = await read(service);
       const earlier = entries[entries.findIndex(({ id }) => id === currentId) + 1];
@@ -60,6 +79,13 @@ export function createBaselineStore({ redis, prefix }: { redis: Redis; prefix: s
     },
   };
 }
+
+/** By its text: others may have been put before it since we read. */
+const REPLACE = `
+local at = redis.call('lpos', KEYS[1], ARGV[1])
+if not at then return 0 end
+redis.call('lset', KEYS[1], at, ARGV[2])
+return 1`;
 
 /** Another person or replica may have set one since we read. */
 const SWAP = `

@@ -1,7 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { InsideLook, VerbCost } from '../../analysis/look.ts';
 import { toLookCost } from '../../analysis/look-cost.ts';
-import { toSiblingDiff } from '../../analysis/sibling-diff.ts';
+import { baselineDiffNote, type HealthyCensus, toBaselineDiff, toSiblingDiff } from '../../analysis/sibling-diff.ts';
 import type { Snapshot } from '../../analysis/snapshot.ts';
 import { grownBytes, toSnapshot, withFirstInside, withSites } from '../../analysis/snapshot-diff.ts';
 import { inconclusive, type Outcome, ok } from '../../errors.ts';
@@ -16,6 +16,8 @@ export type LookContext = LookOnceContext &
   KeepContext & {
     /** Another instance of the service, looked into at the moment of the second look; its probe is asked only. */
     sibling?: { target: LookTarget; transport: Transport } | null;
+    /** What a healthy process held once: compared with where no sibling can be. */
+    healthy?: HealthyCensus | null;
     /** Between the looks. */
     windowSeconds: number;
     /** T2, after the looks and only when containers grew; null: never. Default: 1.5 s and a drain of 1 s. */
@@ -60,7 +62,7 @@ async function lookAgain(
   if (second.outcome !== 'ok') return kept.breakOff(second);
   const { inside } = second.value.look;
   if (context.signal.aborted && inside === null) return kept.breakOff(STOPPED);
-  const compared = withSibling(toPartial(target, first, second.value), inside, beside, context);
+  const compared = compare(toPartial(target, first, second.value), inside, beside, context);
   const traced = await traceGrowth(target, compared, { inside, context: metering, kept });
   if (traced.outcome !== 'ok') return traced;
   const { longestPauseSeconds } = traced.value;
@@ -84,18 +86,22 @@ async function lookBeside({ sibling, signal }: LookContext): Promise<Outcome<Ins
   return sibling == null ? null : await lookInside(sibling.transport, sibling.target, null, { fork: false, signal });
 }
 
-function withSibling(
+function compare(
   snapshot: Snapshot,
   inside: InsideLook | null,
   beside: Outcome<InsideLook> | null,
-  { sibling }: LookContext,
+  { sibling, healthy }: LookContext,
 ): Snapshot {
-  if (sibling == null || beside === null || inside === null) return snapshot;
-  if (beside.outcome === 'ok') return { ...snapshot, sibling: toSiblingDiff(sibling.target, inside, beside.value) };
-  return {
-    ...snapshot,
-    notes: [...snapshot.notes, `sibling ${sibling.target.instance}: not compared, ${beside.why}.`],
-  };
+  if (inside === null) return snapshot;
+  const isThere = sibling != null && beside !== null;
+  if (isThere && beside.outcome === 'ok')
+    return { ...snapshot, sibling: toSiblingDiff(sibling.target, inside, beside.value) };
+  const notes = [...snapshot.notes];
+  if (isThere && beside.outcome !== 'ok')
+    notes.push(`sibling ${sibling.target.instance}: not compared, ${beside.why}.`);
+  const then = healthy == null ? null : toBaselineDiff(healthy, inside);
+  if (healthy != null && then !== null) notes.push(baselineDiffNote(healthy, inside, Date.parse(snapshot.takenAt)));
+  return { ...snapshot, sibling: then, notes };
 }
 
 /** Growth of less than this in one window is not worth slowing a service down for. */
