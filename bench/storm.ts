@@ -1,6 +1,7 @@
 /**
  * A storm of alerts, with the built bot (`npm run build` first), a real Redis and the workspace on loopback with Slack's
- * own limits: `bench/storm.ts [--alerts 10000] [--services 300] [--seconds 60] [--channels 30] [--limited 60]`.
+ * own limits: `bench/storm.ts [--alerts 10000] [--services 300] [--seconds 60] [--channels 30] [--limited 60]
+ * [--patience 420]`.
  * 40 other bots post into the channels, one body has 4 MB, one channel is rate-limited for `--limited` seconds. Told: what
  * was stored how fast, how soon OOM kills have their root meanwhile, memory, and what is left in Redis.
  */
@@ -21,8 +22,6 @@ const A_REQUEST = 50;
 /** Every tenth service is OOM-killed, once, somewhere in the storm; the others grow. */
 const OOM_EVERY = 10;
 const OTHER_BOTS = 40;
-/** After the storm, until everything of it is told. Slack takes 50 edits a minute. */
-const PATIENCE_MS = 420_000;
 
 const { values } = parseArgs({
   options: {
@@ -31,8 +30,11 @@ const { values } = parseArgs({
     seconds: { type: 'string', default: '60' },
     channels: { type: 'string', default: '30' },
     limited: { type: 'string', default: '60' },
+    // After the storm, until everything of it is told. Slack takes 50 edits a minute.
+    patience: { type: 'string', default: '420' },
   },
 });
+const PATIENCE_MS = Number(values.patience) * 1000;
 const alerts = Number(values.alerts);
 const seconds = Number(values.seconds);
 const services = Array.from({ length: Number(values.services) }, (_, i) => `service-${i}`);

@@ -129,8 +129,10 @@ async function sweepOne(
   if (umbrella === null) return;
   for (const child of umbrella.children) {
     const incident = await incidents.find(child.incident);
-    // Closed by the watch, or by the service's next case: nobody told us.
-    if (incident?.state !== child.state && incident !== null) await parts.refresh(child.incident);
+    if (incident === null) continue;
+    // Closed by the watch, or by the service's next case: nobody told us. Or a bot died before it had its thread.
+    const isMissing = child.hasThread && !(await parts.outbox.hasThread(child.incident));
+    if (incident.state !== child.state || isMissing) await parts.refresh(child.incident);
   }
   const done = await umbrellas.change(umbrella.channelId, id, (before) => ({
     ...before,

@@ -151,7 +151,7 @@ describe('by Socket Mode', () => {
     const umbrella = { id: 'U-3', permalink: 'https://acme.slack.com/archives/C0ONCALL/p2' };
     desk.answer = async () => ({ kind: 'looks-again', incident: anIncident(), permalink: null, umbrella });
     expect(await say('checkout')).toContain(
-      'It is one of many services that were killed at once: <https://acme.slack.com/archives/C0ONCALL/p2|U-3>; from now on it has a thread of its own.',
+      'It is one of many services that were killed at once: <https://acme.slack.com/archives/C0ONCALL/p2|U-3>; it has a thread of its own now.',
     );
   });
 

@@ -117,7 +117,7 @@ function umbrellaWords(umbrella: UmbrellaPlace | null): string {
   if (umbrella === null) return '';
   const { id, permalink } = umbrella;
   const place = permalink === null ? escapeMrkdwn(id, 20) : link(permalink, id);
-  return ` It is one of many services that were killed at once: ${place}; from now on it has a thread of its own.`;
+  return ` It is one of many services that were killed at once: ${place}; it has a thread of its own now.`;
 }
 
 async function answerList(desk: CommandDesk): Promise<string> {
