@@ -254,7 +254,16 @@ async function startBot(world: World): Promise<Bot> {
     decline_rollback: rollbackDesk.decline_rollback,
     ...lookActions({ world, incidents, baselines, queue, outbox, audit, mayChangeBaseline, admit: isFirst }),
   });
-  const inbound = { ...slack, port: null, desk, actions, channelReader, isFirst, web };
+  const inbound = {
+    ...slack,
+    port: null,
+    desk,
+    actions,
+    channelReader,
+    isFirst,
+    web,
+    whyUnable: () => whyUnable(connection),
+  };
   const app = await startSlackApp({ ...inbound, logger, signal, onRefused });
   closers.add('slack', app.close);
   server = await startBotServer({
@@ -275,7 +284,12 @@ async function startBot(world: World): Promise<Bot> {
 
 async function whatIsMissing(redis: Redis): Promise<readonly string[]> {
   const answer = await redis.ping().catch(messageOf);
-  return answer === 'PONG' ? [] : [`Redis does not answer: ${answer}`];
+  return answer === 'PONG' ? [] : [whyUnable(redis) ?? `Redis does not answer: ${answer}`];
+}
+
+/** What ioredis says of a connection that is lost is of its own making. */
+function whyUnable({ status }: Redis): string | null {
+  return status === 'ready' ? null : 'Redis does not answer';
 }
 
 /** Incidents whose bot died between storing the incident and queueing its job. */

@@ -1,4 +1,5 @@
 /** `/memtriage silence`: less of a service for a while, with a reason and an end, for everybody to see. */
+import { setTimeout } from 'node:timers/promises';
 import type { RedisIncidentBook } from '../adapters/redis/incident-book.ts';
 import type { SilenceBook } from '../adapters/redis/silence-book.ts';
 import type { DeskAnswer, SilenceRequest } from '../adapters/slack/command-desk.ts';
@@ -66,8 +67,16 @@ export function silenceLine({ service, until, by, reason }: Silence): string {
   return `${service}: until ${until}, by ${by}: ${reason}`;
 }
 
+/** A person waits for the answer, and Slack for no longer than 3 s; bringing the thread up to date goes on behind it. */
+const THREAD_PATIENCE_MS = 500;
+
 /** Best effort: the silence itself is stored. */
 async function tellThread(service: string, key: string, text: string, parts: SilenceDeskParts): Promise<void> {
+  const late = setTimeout(THREAD_PATIENCE_MS, undefined, { ref: false });
+  await Promise.race([bringThread(service, key, text, parts), late]);
+}
+
+async function bringThread(service: string, key: string, text: string, parts: SilenceDeskParts): Promise<void> {
   try {
     const incident = await parts.incidents.openOf(service);
     if (incident === null) return;

@@ -16,7 +16,7 @@ import { silenceLine } from './silence-desk.ts';
 import type { World } from './world.ts';
 
 export type StatusDeskParts = {
-  world: Pick<World, 'config' | 'redis'>;
+  world: Pick<World, 'config' | 'redis' | 'prometheus'>;
   incidents: RedisIncidentBook;
   audit: Pick<AuditBook, 'list'>;
   silences: SilenceBook;
@@ -45,18 +45,22 @@ export async function overview(parts: StatusDeskParts): Promise<DeskAnswer> {
 }
 
 async function healthLines({ world, observing }: StatusDeskParts): Promise<string[]> {
-  const { redisPingSeconds, queues, outbox, sites } = await observing.readings();
-  const redis = `Redis: ${world.redis.describe()}`;
-  if (redisPingSeconds === null) return [`${redis} does not answer`];
+  const [{ redisPingSeconds, queues, outbox, sites }, prometheus] = await Promise.all([
+    observing.readings(),
+    prometheusLine(world),
+  ]);
+  const place = world.redis.describe();
+  if (redisPingSeconds === null) return [`Redis: does not answer (${place})`, ...prometheus];
   const waiting = queues.flatMap(({ queue, oldestSeconds }) =>
     oldestSeconds === null ? [] : [`${queue} (oldest ${formatDuration(oldestSeconds)})`],
   );
   const late =
     outbox === null || outbox.threads === 0
       ? 'nothing waits for it'
-      : `${outbox.threads} threads wait for it, the oldest for ${formatDuration(outbox.oldestSeconds ?? 0)}`;
+      : `${outbox.threads === 1 ? 'one thread waits' : `${outbox.threads} threads wait`} for it, the oldest for ${formatDuration(outbox.oldestSeconds ?? 0)}`;
   return [
-    `${redis}, answers in ${formatDuration(redisPingSeconds)}`,
+    `Redis: answers in ${formatDuration(redisPingSeconds)} (${place})`,
+    ...prometheus,
     waiting.length === 0 ? 'Queues: nothing waits' : `Queues: work waits in ${waiting.join(', ')}`,
     `Slack: ${observing.slackState()}; ${late}`,
     ...sites.map(({ site, isAlive, processes, lagSeconds }) => {
@@ -65,6 +69,17 @@ async function healthLines({ world, observing }: StatusDeskParts): Promise<strin
       return `Collector ${site}: ${processes} processes, ${told}`;
     }),
   ];
+}
+
+/** Whoever asks waits 2.5 s for everything. */
+const PROMETHEUS_PATIENCE_MS = 1000;
+
+async function prometheusLine({ prometheus }: Pick<World, 'prometheus'>): Promise<string[]> {
+  if (prometheus === null) return [];
+  const begunAt = performance.now();
+  const answer = await prometheus.queryInstant('vector(1)', AbortSignal.timeout(PROMETHEUS_PATIENCE_MS));
+  if (answer.outcome !== 'ok') return [`Prometheus: ${answer.why}`];
+  return [`Prometheus: answers in ${formatDuration((performance.now() - begunAt) / 1000)}`];
 }
 
 /** One case: what happened, in order, and the steps of its newest triage. */

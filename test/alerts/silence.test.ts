@@ -34,7 +34,7 @@ const growth = alertOf({ labels: { alertname: 'RssGrowth', memtriage_kind: 'rss_
 describe('a silenced service', () => {
   it('is one for everybody to see, with reason and end; what is no service is not', async () => {
     expect(await say('silence checkout 2h <!here> batch & run')).toContain('checkout is silenced for 2 h');
-    expect(await say('silence list')).toContain('by U0ALICE: here batch &amp; run');
+    expect(await say('silence list')).toContain('by <@U0ALICE>: here batch &amp; run');
     expect(await say('silence nobody 2h batch')).toContain("I don't know *nobody*");
     expect(await say('status')).toMatch(
       /silenced: checkout: until .*\nRedis: .*answers in .*\nQueues: .*\nSlack: .*\nCollector local: none is alive/s,
@@ -98,5 +98,19 @@ describe('a command about a case that is open and reported', () => {
       /Thread: https?:.*OOM kill ×1 on checkout-7f, told by Alertmanager.*opened by Alertmanager.*capture: .*evaluate: /s,
     );
     expect(await say('status M-99')).toContain('there is no incident M-99');
+  });
+});
+
+describe('while Redis is away', () => {
+  it('commands, and the check of whether the bot is ready, say so in plain words', async () => {
+    await rig.redis.kill();
+    await vi.waitFor(
+      async () => expect(await say('silence list')).toMatch(/^🟠 I can't answer right now \(Redis does not answer\)/),
+      WAIT,
+    );
+    const ready = await fetch(await rig.url('/readyz'));
+    expect([ready.status, await ready.text()]).toEqual([503, 'Redis does not answer\n']);
+    await rig.redis.start();
+    await vi.waitFor(async () => expect(await say('silence list')).toContain('*Silences*'), WAIT);
   });
 });

@@ -38,9 +38,9 @@ class Desk implements CommandDesk {
     return { kind: 'lines' as const, title: 'Silences', lines: ['none'] };
   };
   postmortem = async (id: string) => ({ kind: 'lines' as const, title: id, lines: ['in the thread'] });
-  history = async () => ({
-    outcome: 'error' as const,
-    who: 'operator' as const,
+  history: CommandDesk['history'] = async () => ({
+    outcome: 'error',
+    who: 'operator',
     why: 'Redis is away',
     tryThis: 'Start it.',
   });
@@ -167,6 +167,19 @@ describe('by Socket Mode', () => {
     expect(await say('checkout')).toContain("I can't answer right now (boom &lt;!channel&gt;)");
     desk.answer = async () => await new Promise(() => {});
     expect(await say('checkout')).toContain('It may or may not have been taken');
+  });
+
+  test('times and people of an answer are shown as Slack shows them; what keeps it from answering is told in plain words', async () => {
+    desk.history = async () => {
+      const lines = ['M-12 checkout: opened 2026-11-22T10:00:00.123Z by U0ALICE, not U0-1'];
+      return await Promise.resolve({ kind: 'lines', title: 'Incidents', lines });
+    };
+    await start({}, { whyUnable: () => 'Redis does not answer' });
+    expect(await say('history checkout')).toBe(
+      '*Incidents*\nM-12 checkout: opened <!date^1795341600^{date_short_pretty} {time}|22 Nov 10:00 UTC> by <@U0ALICE>, not U0-1',
+    );
+    desk.answer = async () => await Promise.reject(new Error("Stream isn't writeable"));
+    expect(await say('checkout')).toContain("I can't answer right now (Redis does not answer). It may or may not");
   });
 
   test('in a channel without the bot nothing is started, and the cure is told', async () => {

@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import { nearMatches } from '../../config/near-match.ts';
 import { messageOf } from '../../errors.ts';
-import { code, escapeMrkdwn, link, mention } from '../../report/slack-blocks.ts';
+import { code, escapeMrkdwn, link, localTime, mention } from '../../report/slack-blocks.ts';
 import { onCallLines } from './answer-on-call.ts';
 import type { CommandDesk, DeskAnswer, StartedTriage, UmbrellaPlace } from './command-desk.ts';
 import type { Membership } from './membership.ts';
@@ -15,7 +15,13 @@ export type Asked = {
   requestId: string;
 };
 
-export type Desks = { desk: CommandDesk; membership: Membership; logger: Logger };
+export type Desks = {
+  desk: CommandDesk;
+  membership: Membership;
+  logger: Logger;
+  /** What keeps the bot from answering anything, in words for people; null: nothing that is known. */
+  whyUnable: () => string | null;
+};
 
 /** Longest wait for all of it, milliseconds: Slack shows an error of its own after 3 s. The desk gives up earlier. */
 const ANSWER_DEADLINE_MS = 2500;
@@ -23,13 +29,13 @@ const ANSWER_DEADLINE_MS = 2500;
 const MAX_LINES = 40;
 
 /** The answer to one command as mrkdwn text. Never throws: whoever asked must hear what happened. */
-export async function answerCommand(asked: Asked, { desk, membership, logger }: Desks): Promise<string> {
+export async function answerCommand(asked: Asked, { desk, membership, logger, whyUnable }: Desks): Promise<string> {
   const command = parseCommand(asked.text);
   try {
     return await withDeadline(answer(command, asked, desk, membership), ANSWER_DEADLINE_MS);
   } catch (thrown) {
     logger.error({ err: thrown, command: command.kind, requestId: asked.requestId }, 'a command could not be answered');
-    return `🟠 I can't answer right now (${escapeMrkdwn(messageOf(thrown))}). ${whatHappened(command)}`;
+    return `🟠 I can't answer right now (${escapeMrkdwn(whyUnable() ?? messageOf(thrown))}). ${whatHappened(command)}`;
   }
 }
 
@@ -133,7 +139,15 @@ async function answerList(desk: CommandDesk): Promise<string> {
 function answerLines(found: DeskAnswer, asked: string, desk: CommandDesk): string {
   if ('outcome' in found) return `🟠 ${escapeMrkdwn(found.why)}. ${escapeMrkdwn(found.tryThis)}`;
   if (found.kind === 'unknown-service') return unknownService(asked, desk);
-  return cutLines([`*${escapeMrkdwn(found.title)}*`, ...found.lines.map((line) => escapeMrkdwn(line, 600))]);
+  return cutLines([`*${escapeMrkdwn(found.title)}*`, ...found.lines.map(shownLine)]);
+}
+
+const MOMENT = /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?Z/g;
+const USER_ID = /(?<![\w@-])[UW](?=[A-Z0-9]*\d)[A-Z0-9]{4,20}(?![\w-])/g;
+
+/** Times in the reader's zone, and people by their names: only the asker sees an answer, so nobody is woken by it. */
+function shownLine(line: string): string {
+  return escapeMrkdwn(line, 600).replace(MOMENT, localTime).replace(USER_ID, mention);
 }
 
 function unknownService(service: string, desk: CommandDesk): string {

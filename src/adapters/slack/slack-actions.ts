@@ -13,6 +13,8 @@ export type ActionParts = {
   actions: ActionDesk;
   /** True for the first delivery of what carries this id; Slack may deliver twice. Rejects when it can't be told. */
   isFirst: (requestId: string) => Promise<boolean>;
+  /** What keeps the bot from answering anything, in words for people; null or absent: nothing that is known. */
+  whyUnable?: () => string | null;
   web: SlackWeb;
   logger: Logger;
 };
@@ -120,7 +122,7 @@ async function answer(
     if (text !== null) await tell(text, press, parts);
   } catch (thrown) {
     parts.logger.error({ err: thrown, ...fields }, 'a press could not be answered');
-    const why = escapeMrkdwn(messageOf(thrown));
+    const why = escapeMrkdwn(parts.whyUnable?.() ?? messageOf(thrown));
     await tell(`🟠 I can't answer right now (${why}). What the thread does not say was not done.`, press, parts);
   }
 }

@@ -12,7 +12,7 @@ import { toSlackLogger } from './slack-logger.ts';
 import { REQUEST_TIMEOUT_MS, type SlackWeb } from './slack-web.ts';
 
 export type SlackAppOptions = InboundOptions &
-  Pick<ActionParts, 'actions' | 'isFirst'> & {
+  Pick<ActionParts, 'actions' | 'isFirst' | 'whyUnable'> & {
     botToken: string;
     desk: CommandDesk;
     /** Takes every message event that Slack brings; null or absent: none is listened to. */
@@ -102,13 +102,14 @@ function listen(
   membership: Membership,
   identity: SlackIdentity,
 ): Set<Promise<void>> {
-  const { desk, channelReader = null, web, logger } = options;
+  const { desk, channelReader = null, web, logger, whyUnable = () => null } = options;
   const underWay = new Set<Promise<void>>();
   const track = async (work: Promise<void>): Promise<void> => {
     underWay.add(work);
     await work.finally(() => underWay.delete(work));
   };
-  const answer = async (asked: Asked): Promise<string> => await answerCommand(asked, { desk, membership, logger });
+  const answer = async (asked: Asked): Promise<string> =>
+    await answerCommand(asked, { desk, membership, logger, whyUnable });
 
   // Any name: a workspace may have given the command another one.
   app.command(/.*/, async ({ command, ack }) => {
