@@ -32,18 +32,22 @@ async function measure(service: Service, where: string, goalMs: number): Promise
   const without: number[] = [];
   const during: number[] = [];
   await service.look(null);
+  const looked = service.costs.length;
+  let looks = 0;
   for (let round = 0; round < ROUNDS; round += 1) {
     await service.latencies();
     await setTimeout(PHASE_MS);
     without.push((await service.latencies()).p99);
-    const looks = await lookFor(service, PHASE_MS);
+    const more = await lookFor(service, PHASE_MS);
+    looks += more;
     during.push((await service.latencies()).p99);
     console.log(
-      `${where}: p99 ${without.at(-1)?.toFixed(1)} -> ${during.at(-1)?.toFixed(1)} ms, ${looks} looks, ${load()}`,
+      `${where}: p99 ${without.at(-1)?.toFixed(1)} -> ${during.at(-1)?.toFixed(1)} ms, ${more} looks, ${load()}`,
     );
   }
   const added = during.map((p99, round) => p99 - (without[round] ?? Number.NaN));
-  const told = `${spread(added)} ms by round; p99 without ${spread(without)}, with ${spread(during)}`;
+  const cpuMs = (service.costs.slice(looked).reduce((sum, { cpuSeconds }) => sum + cpuSeconds, 0) / looks) * 1000;
+  const told = `${spread(added)} ms by round; p99 without ${spread(without)}, with ${spread(during)}; ${cpuMs.toFixed(0)} ms of CPU a look`;
   return { goal: `T1 adds to p99 ${where} <= ${goalMs} ms`, isMet: median(added) <= goalMs, told };
 }
 

@@ -7,9 +7,9 @@ import { createInterface } from 'node:readline/promises';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { lookInside } from '../../src/adapters/transports/look-inside.ts';
-import type { Transport } from '../../src/adapters/transports/transport.ts';
+import { metered, type Transport } from '../../src/adapters/transports/transport.ts';
 import { unixSocketTransport } from '../../src/adapters/transports/unix-socket.ts';
-import type { InsideLook } from '../../src/analysis/look.ts';
+import type { InsideLook, VerbCost } from '../../src/analysis/look.ts';
 import type { Python } from '../../test/support/pythons.ts';
 
 export const PROBE_DIR = fileURLToPath(new URL('../../src/probe', import.meta.url));
@@ -32,6 +32,8 @@ export type ServiceOptions = { objects?: number; modules?: number; tracedBlocks?
 /** One real process under load (service.py), with a probe in it. */
 export type Service = {
   transport: Transport;
+  /** Of every command so far. */
+  costs: readonly VerbCost[];
   look(earlier: InsideLook | null, fork?: boolean): Promise<InsideLook>;
   /** Of the requests since the last call. */
   latencies(): Promise<Latencies>;
@@ -59,9 +61,11 @@ export async function withService<T>(
     await lines.next();
     const [socket = ''] = await readdir(dir);
     const [pid = 0, startTicks = 0] = socket.split('.').map(Number);
-    const transport = unixSocketTransport(join(dir, socket));
+    const costs: VerbCost[] = [];
+    const transport = metered(unixSocketTransport(join(dir, socket)), costs);
     return await work({
       transport,
+      costs,
       look: (earlier, fork = false) => lookOrThrow(transport, { pid, startTicks }, earlier, fork),
       latencies: async () => Latencies.parse(await order('phase')),
       fork: async () => Forked.parse(await order('fork')),
