@@ -19,11 +19,11 @@ import type { ChannelReader } from '../adapters/slack/slack-app.ts';
 import type { Alert } from '../alert/alert.ts';
 import type { Deploy } from '../alert/deploy.ts';
 import type { KillEvidence } from '../alert/judge-kill.ts';
+import { createAlertDesk } from '../desks/alert-desk.ts';
+import { createChannelReader } from '../desks/channel-reader.ts';
 import { failed, type Outcome, ok } from '../errors.ts';
 import type { Incident } from '../incident/incident.ts';
 import type { LastLook } from '../incident/last-look.ts';
-import { createAlertDesk } from './alert-desk.ts';
-import { createChannelReader } from './channel-reader.ts';
 import type { World } from './world.ts';
 
 export type AlertingParts = {

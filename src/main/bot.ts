@@ -17,30 +17,31 @@ import { createPeopleByEmail } from '../adapters/slack/people-by-email.ts';
 import { startSlackApp } from '../adapters/slack/slack-app.ts';
 import { createSlackWeb } from '../adapters/slack/slack-web.ts';
 import { createUserGroups } from '../adapters/slack/user-groups.ts';
+import { createActionDesk } from '../desks/action-desk.ts';
+import { createAddresses } from '../desks/addresses.ts';
+import { createBaselineRights } from '../desks/baseline-rights.ts';
+import { createDesk } from '../desks/desk.ts';
+import { createEarlierCase } from '../desks/earlier-case.ts';
+import { lookActions } from '../desks/look-actions.ts';
+import { createOffHours } from '../desks/off-hours.ts';
+import { consider } from '../desks/page-desk.ts';
+import { pagerActions } from '../desks/pager-actions.ts';
+import { findPostmortem } from '../desks/postmortem.ts';
+import { refreshThread, shareRuns, withNewestAlerts } from '../desks/refresh-thread.ts';
+import { createLastLookOf, createRootParts } from '../desks/root-parts.ts';
+import { createRotas } from '../desks/rotas.ts';
+import { runStoredTriage } from '../desks/run-triage.ts';
 import { CommandError, EXIT_USAGE, messageOf } from '../errors.ts';
 import type { Ports } from '../triage/ports.ts';
 import { createTurns } from '../triage/turns.ts';
-import { createActionDesk } from './action-desk.ts';
-import { createAddresses } from './addresses.ts';
 import { startAlerting } from './alerting.ts';
-import { createBaselineRights } from './baseline-rights.ts';
 import { openBaselines } from './baselines.ts';
-import { createDesk } from './desk.ts';
-import { createEarlierCase } from './earlier-case.ts';
+import { toPagerDuty } from './environment.ts';
 import { loadRunbooks } from './load-runbooks.ts';
-import { lookActions } from './look-actions.ts';
 import { openMitigating } from './mitigating.ts';
 import { createObserving } from './observing.ts';
-import { createOffHours } from './off-hours.ts';
-import { consider } from './page-desk.ts';
-import { pagerActions } from './pager-actions.ts';
-import { findPostmortem } from './postmortem.ts';
-import { refreshThread, shareRuns, withNewestAlerts } from './refresh-thread.ts';
 import { findReport, reportLinks } from './reports.ts';
 import { startRollbacks, withProposals } from './rollbacks.ts';
-import { createLastLookOf, createRootParts } from './root-parts.ts';
-import { createRotas } from './rotas.ts';
-import { runStoredTriage } from './run-triage.ts';
 import { aborted, signalOfStop } from './shutdown.ts';
 import { slackSettings } from './slack-settings.ts';
 import { openSnapshotTaker } from './snapshot-taker.ts';
@@ -148,7 +149,12 @@ async function startBot(world: World): Promise<Bot> {
     ),
   };
   const groups = createUserGroups(web);
-  const rotas = createRotas({ ...world, findPeople: createPeopleByEmail(web), membersOf: groups.membersOf });
+  const rotas = createRotas({
+    ...world,
+    pagerDuty: toPagerDuty(world.environment),
+    findPeople: createPeopleByEmail(web),
+    membersOf: groups.membersOf,
+  });
   const isOffHours = createOffHours(world, rotas);
   const runner = { config, runbooks, ports, logger, signal, takeTurn: createTurns(), isOffHours };
   const queue = createTriageQueue(connection, prefix);

@@ -104,6 +104,11 @@ export function readEnvironment(env: Readonly<Record<string, string | undefined>
   };
 }
 
+/** How PagerDuty is asked. */
+export function toPagerDuty({ pagerDutyToken, pagerDutyUrl }: Environment): { token: string | null; url: string } {
+  return { token: pagerDutyToken?.reveal() ?? null, url: pagerDutyUrl };
+}
+
 /** The password alone, since errors of clients may name it without its URL. */
 function passwordOf(url: Secret | null): Secret[] {
   const text = url?.reveal() ?? '';

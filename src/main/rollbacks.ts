@@ -2,10 +2,8 @@
 import { createDeployBook } from '../adapters/redis/deploy-book.ts';
 import type { UserGroups } from '../adapters/slack/user-groups.ts';
 import { everyTick } from '../collector/ticker.ts';
-import type { RootPart } from '../report/slack-buttons.ts';
-import { rollbackPart } from '../report/slack-rollback.ts';
+import { createRollbackDesk, type RollbackDesk, type RollbackDeskParts } from '../desks/rollback-desk.ts';
 import type { IncidentThread } from '../triage/ports.ts';
-import { createRollbackDesk, type RollbackDesk, type RollbackDeskParts } from './rollback-desk.ts';
 import type { World } from './world.ts';
 
 export type RollbacksParts = Omit<RollbackDeskParts, 'world' | 'deploys' | 'now'> & {
@@ -49,13 +47,4 @@ export function withProposals(thread: IncidentThread, consider: RollbackDesk['co
       await thread.publishReport(incident, report);
     },
   };
-}
-
-/** What the root shows of the rollback of an incident, if there is one. */
-export async function rollbackParts(
-  incidentId: string,
-  { find }: Pick<RollbackDeskParts['rollbacks'], 'find'>,
-): Promise<readonly RootPart[]> {
-  const rollback = await find(incidentId);
-  return rollback === null ? [] : [rollbackPart(rollback)];
 }

@@ -10,10 +10,10 @@ import { createDirectMessages } from '../adapters/slack/direct-messages.ts';
 import type { Outbox } from '../adapters/slack/outbox.ts';
 import type { SlackWeb } from '../adapters/slack/slack-web.ts';
 import type { UserGroups } from '../adapters/slack/user-groups.ts';
-import type { PagingParts } from './page-desk.ts';
-import { createPaging } from './paging.ts';
-import type { Rotas } from './rotas.ts';
-import type { UmbrellaDesk } from './umbrella-desk.ts';
+import type { PagingParts } from '../desks/page-desk.ts';
+import { createPaging } from '../desks/paging.ts';
+import type { Rotas } from '../desks/rotas.ts';
+import type { UmbrellaDesk } from '../desks/umbrella-desk.ts';
 import type { World } from './world.ts';
 
 export type PagingNeeds = {

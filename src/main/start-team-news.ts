@@ -1,7 +1,7 @@
 import { createTeamSchedule, startTeamWorker } from '../adapters/bullmq/team-queue.ts';
 import { closeWorker } from '../adapters/close-worker.ts';
 import { createShiftCursor } from '../adapters/redis/shift-cursor.ts';
-import { type TeamNewsParts, tellTeam } from './team-news.ts';
+import { type TeamNewsParts, tellTeam } from '../desks/team-news.ts';
 import type { World } from './world.ts';
 
 /** Keeps the schedulers of every team and takes their jobs; closed with the world. */

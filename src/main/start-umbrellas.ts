@@ -1,6 +1,6 @@
 import { createUmbrellaBook } from '../adapters/redis/umbrella-book.ts';
 import { everyTick } from '../collector/ticker.ts';
-import { createUmbrellaDesk, type UmbrellaDesk, type UmbrellaDeskParts } from './umbrella-desk.ts';
+import { createUmbrellaDesk, type UmbrellaDesk, type UmbrellaDeskParts } from '../desks/umbrella-desk.ts';
 import type { World } from './world.ts';
 
 /** So late at the most is shown what nobody told of: the end of an umbrella, and what a bot that died left undone. Seconds. */

@@ -7,6 +7,7 @@ import { endBeating, isSiteAlive, whoServes } from '../adapters/redis/heartbeat.
 import { createIncidentBook, type RedisIncidentBook } from '../adapters/redis/incident-book.ts';
 import { hasEnded } from '../collector/collector-identity.ts';
 import type { Service } from '../config/config.ts';
+import { runTriage } from '../desks/run-triage.ts';
 import type { TriageRequest } from '../incident/incident.ts';
 import type { Report } from '../report/report.ts';
 import type { Runbook } from '../runbook/runbook.ts';
@@ -15,7 +16,6 @@ import { runCollector } from './collector.ts';
 import { collectorOptions } from './collector-command.ts';
 import { loadRunbooks } from './load-runbooks.ts';
 import { progressOnTerminal } from './progress-on-terminal.ts';
-import { runTriage } from './run-triage.ts';
 import { openSnapshotTaker } from './snapshot-taker.ts';
 import type { TriageArguments } from './triage-arguments.ts';
 import { openWorld, type World } from './world.ts';

@@ -13,11 +13,11 @@ import type { CommandDesk } from '../adapters/slack/command-desk.ts';
 import type { Outbox } from '../adapters/slack/outbox.ts';
 import { baselineWindowSeconds } from '../analysis/policy.ts';
 import type { Service } from '../config/config.ts';
+import { toTriagedService } from '../desks/run-triage.ts';
 import { Report } from '../report/report.ts';
 import { formatDuration } from '../units.ts';
 import { watchEverySeconds } from '../watch/pace.ts';
 import { type Alarm, type Watched, type WatchPorts, watchService } from '../watch/watch.ts';
-import { toTriagedService } from './run-triage.ts';
 import type { World } from './world.ts';
 
 export type WatchingParts = {

@@ -1,14 +1,12 @@
 /** What every role and one-shot command that knows a configuration starts from: opened once, closed once. */
-import type { Logger } from 'pino';
-import { createPrometheus, type Prometheus } from '../adapters/prometheus/prometheus.ts';
+import { createPrometheus } from '../adapters/prometheus/prometheus.ts';
 import { collectorMemory } from '../adapters/redis/collector-memory.ts';
-import { openRedis, type RedisHandle } from '../adapters/redis/connection.ts';
+import { openRedis } from '../adapters/redis/connection.ts';
 import { createDeployBook } from '../adapters/redis/deploy-book.ts';
 import { patiently } from '../adapters/redis/patiently.ts';
 import { ensureSchema } from '../adapters/redis/schema-version.ts';
-import type { Config, Service } from '../config/config.ts';
+import type { DeskWorld } from '../desks/desk-world.ts';
 import { CommandError, EXIT_USAGE } from '../errors.ts';
-import type { MemorySource } from '../triage/ports.ts';
 import { type Environment, readEnvironment } from './environment.ts';
 import { loadConfig } from './load-config.ts';
 import { createLogger } from './logging.ts';
@@ -16,18 +14,9 @@ import { chooseMemorySource } from './memory-source.ts';
 import { type Closers, createClosers } from './shutdown.ts';
 import { withToldDeploys } from './told-deploys.ts';
 
-export type World = {
+export type World = DeskWorld & {
   environment: Environment;
-  config: Config;
-  logger: Logger;
-  redis: RedisHandle;
-  prometheus: Prometheus | null;
-  memory: MemorySource;
   closers: Closers;
-  /** Aborted when the process is asked to stop. */
-  signal: AbortSignal;
-  /** The configured service; throws a CommandError (64) that names those there are. */
-  requireService(name: string): Service;
 };
 
 /** Reads environment and configuration, opens Redis and the way to Prometheus. Throws CommandErrors with their cure. */

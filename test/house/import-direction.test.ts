@@ -17,6 +17,7 @@ const ORDER = [
   ['mitigation'],
   ['adapters'],
   ['collector'],
+  ['desks'],
   ['main'],
   ['demo'],
 ];

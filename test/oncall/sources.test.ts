@@ -10,11 +10,9 @@ import { createPeopleByEmail } from '../../src/adapters/slack/people-by-email.ts
 import { createSlackWeb } from '../../src/adapters/slack/slack-web.ts';
 import { createUserGroups } from '../../src/adapters/slack/user-groups.ts';
 import type { OnCall, Team } from '../../src/config/config.ts';
-import { Secret } from '../../src/config/secret.ts';
 import { startWorkspace, type Workspace } from '../../src/demo/workspace/workspace.ts';
-import { readEnvironment } from '../../src/main/environment.ts';
-import { viewOnCall } from '../../src/main/on-call-desk.ts';
-import { createRotas, type Rotas } from '../../src/main/rotas.ts';
+import { viewOnCall } from '../../src/desks/on-call-desk.ts';
+import { createRotas, type Rotas } from '../../src/desks/rotas.ts';
 import type { World } from '../../src/main/world.ts';
 import { silent } from '../slack/outbox-rig.ts';
 import { startRedis, type TestRedis } from '../support/redis.ts';
@@ -71,12 +69,11 @@ function teamWith(onCall: OnCall | null, holidays: Partial<Team['holidays']> = {
 
 function rotasOfBot(): Rotas {
   const web = createSlackWeb({ botToken: workspace.botToken, slackApiUrl: workspace.apiUrl, logger: silent });
-  const environment = { ...readEnvironment({}), pagerDutyToken: new Secret('pd-token-1'), pagerDutyUrl: origin };
   const handle = { command: () => redis, prefix: `{run${runs}}` } as World['redis'];
   const findPeople = createPeopleByEmail(web);
   return createRotas({
     redis: handle,
-    environment,
+    pagerDuty: { token: 'pd-token-1', url: origin },
     signal: new AbortController().signal,
     findPeople,
     membersOf: createUserGroups(web, () => nowMs).membersOf,

@@ -4,8 +4,8 @@
  */
 import { DateTime } from 'luxon';
 import type { Team } from '../../src/config/config.ts';
+import { judgeCase } from '../../src/desks/page-case.ts';
 import type { Pager } from '../../src/incident/pager.ts';
-import { judgeCase } from '../../src/main/page-case.ts';
 import { askLevel, assess, giveUp, newPager, type PagerChange, wake } from '../../src/oncall/escalation.ts';
 import { levelCount, peopleOfLevel, waitAfter } from '../../src/oncall/levels.ts';
 import { LEAD_SECONDS } from '../../src/oncall/oom-clock.ts';

@@ -11,13 +11,12 @@ import { createSlackWeb } from '../../src/adapters/slack/slack-web.ts';
 import { createUserGroups } from '../../src/adapters/slack/user-groups.ts';
 import type { Config, Service, Team } from '../../src/config/config.ts';
 import type { Workspace } from '../../src/demo/workspace/workspace.ts';
+import { createAddresses } from '../../src/desks/addresses.ts';
+import { consider, type PagingParts } from '../../src/desks/page-desk.ts';
+import { createPaging } from '../../src/desks/paging.ts';
+import { createRotas } from '../../src/desks/rotas.ts';
+import { createUmbrellaDesk } from '../../src/desks/umbrella-desk.ts';
 import type { Incident } from '../../src/incident/incident.ts';
-import { createAddresses } from '../../src/main/addresses.ts';
-import { readEnvironment } from '../../src/main/environment.ts';
-import { consider, type PagingParts } from '../../src/main/page-desk.ts';
-import { createPaging } from '../../src/main/paging.ts';
-import { createRotas } from '../../src/main/rotas.ts';
-import { createUmbrellaDesk } from '../../src/main/umbrella-desk.ts';
 import type { World } from '../../src/main/world.ts';
 import type { Report } from '../../src/report/report.ts';
 import { type Death, silent, startReplica } from '../slack/outbox-rig.ts';
@@ -97,7 +96,7 @@ export async function startBot(
   const rotas = createRotas({
     membersOf: createUserGroups(web).membersOf,
     redis: handle,
-    environment: readEnvironment({}),
+    pagerDuty: { token: null, url: '' },
     signal: new AbortController().signal,
     findPeople: async () => await Promise.resolve(new Map()),
     now,

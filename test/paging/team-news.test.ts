@@ -3,7 +3,7 @@ import { createTeamSchedule } from '../../src/adapters/bullmq/team-queue.ts';
 import { createShiftCursor } from '../../src/adapters/redis/shift-cursor.ts';
 import type { Team } from '../../src/config/config.ts';
 import { startWorkspace, type Workspace } from '../../src/demo/workspace/workspace.ts';
-import { type TeamNewsParts, tellTeam } from '../../src/main/team-news.ts';
+import { type TeamNewsParts, tellTeam } from '../../src/desks/team-news.ts';
 import { startRedis, type TestRedis } from '../support/redis.ts';
 import { aTeam, type Bot, CHANNEL, SATURDAY, startBot } from './paging-rig.ts';
 

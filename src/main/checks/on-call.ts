@@ -7,7 +7,7 @@ import { failed } from '../../errors.ts';
 import { unknownEmails } from '../../oncall/person.ts';
 import { findGaps, onCallAt } from '../../oncall/rota.ts';
 import { DAY_MS, shortSpan } from '../../oncall/zone-time.ts';
-import type { Environment } from '../environment.ts';
+import { type Environment, toPagerDuty } from '../environment.ts';
 import { type CheckFinding, fromFailure, good, warning } from './finding.ts';
 import { webWith } from './slack.ts';
 
@@ -21,12 +21,11 @@ export async function checkOnCall(team: Team, environment: Environment, nowMs: n
 }
 
 async function checkRota(team: Team, environment: Environment, nowMs: number): Promise<CheckFinding[]> {
-  const { pagerDutyToken, pagerDutyUrl } = environment;
   const about = `teams.${team.name}.oncall`;
   if (team.onCall === null) return [warning(`${about}: nobody is paged for its services`, `Add ${about}`)];
   // A token that is missing is told once, with the other secrets.
-  if (team.onCall.source === 'pagerduty' && pagerDutyToken === null) return [];
-  const pagerDuty = { token: pagerDutyToken?.reveal() ?? null, url: pagerDutyUrl };
+  if (team.onCall.source === 'pagerduty' && environment.pagerDutyToken === null) return [];
+  const pagerDuty = toPagerDuty(environment);
   const source = rotaSourceOf(team.onCall, team.timezone, { pagerDuty, membersOf: membersBy(environment) });
   const known = { fromMs: nowMs - FORTNIGHT_MS, toMs: nowMs + FORTNIGHT_MS };
   const read = await source.readRota(known, new AbortController().signal);

@@ -1,6 +1,6 @@
 import type { Service } from '../config/config.ts';
+import type { DeskWorld } from './desk-world.ts';
 import type { Rotas } from './rotas.ts';
-import type { World } from './world.ts';
 
 /** Nobody waits longer for a list of holidays; weekends and hours stand without it. */
 const PATIENCE_MS = 500;
@@ -8,7 +8,7 @@ const PATIENCE_MS = 500;
 /** Is the team of the service not at work at that moment (epoch milliseconds)? Null: the service has no team. */
 export type OffHours = (service: Service, nowMs: number) => Promise<boolean | null>;
 
-export function createOffHours({ config }: Pick<World, 'config'>, rotas: Rotas): OffHours {
+export function createOffHours({ config }: Pick<DeskWorld, 'config'>, rotas: Rotas): OffHours {
   return async (service, nowMs) => {
     const team = service.team === null ? undefined : config.teams.get(service.team);
     if (team === undefined) return null;

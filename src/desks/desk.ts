@@ -8,6 +8,7 @@ import { baselineLine } from '../report/baseline-text.ts';
 import { mitigationPhrase } from '../report/mitigation-text.ts';
 import { setBaseline } from '../watch/set-baseline.ts';
 import type { MayChangeBaseline } from './baseline-rights.ts';
+import type { DeskWorld } from './desk-world.ts';
 import { viewOnCall } from './on-call-desk.ts';
 import { type PostmortemParts, sharePostmortem } from './postmortem.ts';
 import type { Rotas } from './rotas.ts';
@@ -15,13 +16,12 @@ import { toTriagedService } from './run-triage.ts';
 import { createSilenceDesk, type SilenceDeskParts } from './silence-desk.ts';
 import { DEFAULT_SINCE_SECONDS, type StartParts, startTriage } from './start-triage.ts';
 import { incidentLine, incidentStatus, overview, type StatusDeskParts } from './status-desk.ts';
-import type { World } from './world.ts';
 
 export type DeskParts = StatusDeskParts &
   SilenceDeskParts &
   StartParts &
   PostmortemParts & {
-    world: World;
+    world: DeskWorld;
     incidents: RedisIncidentBook;
     baselines: BaselineStore;
     rotas: Rotas;

@@ -6,11 +6,11 @@ import type { Service, Team } from '../config/config.ts';
 import { inconclusive, type Outcome, ok } from '../errors.ts';
 import { judgeBaselineChange, mayDecide, type UserGroups } from '../mitigation/who-decides.ts';
 import { onCallAt, usersOf } from '../oncall/rota.ts';
+import type { DeskWorld } from './desk-world.ts';
 import type { Rotas } from './rotas.ts';
-import type { World } from './world.ts';
 
 export type BaselineRightsParts = {
-  world: Pick<World, 'config' | 'logger'>;
+  world: Pick<DeskWorld, 'config' | 'logger'>;
   groups: UserGroups;
   rotas: Pick<Rotas, 'rotaOf'>;
   incidents: Pick<RedisIncidentBook, 'newestOf'>;

@@ -16,11 +16,11 @@ import { Report } from '../report/report.ts';
 import { NO_PART, type RootPart } from '../report/slack-buttons.ts';
 import { toChildReport, umbrellaPart } from '../report/slack-umbrella.ts';
 import type { Addresses } from './addresses.ts';
+import type { DeskWorld } from './desk-world.ts';
 import { shareRuns } from './refresh-thread.ts';
-import type { World } from './world.ts';
 
 export type UmbrellaDeskParts = {
-  world: Pick<World, 'config' | 'logger'>;
+  world: Pick<DeskWorld, 'config' | 'logger'>;
   incidents: Pick<RedisIncidentBook, 'find' | 'reportJson'>;
   umbrellas: UmbrellaBook;
   pagers: Pick<PagerBook, 'find'>;

@@ -13,11 +13,11 @@ import { formatDuration } from '../units.ts';
 import { setBaseline } from '../watch/set-baseline.ts';
 import type { ActionHandler } from './action-desk.ts';
 import type { MayChangeBaseline } from './baseline-rights.ts';
+import type { DeskWorld } from './desk-world.ts';
 import { toTriagedService } from './run-triage.ts';
-import type { World } from './world.ts';
 
 export type LookActionParts = {
-  world: Pick<World, 'memory' | 'requireService' | 'signal'>;
+  world: Pick<DeskWorld, 'memory' | 'requireService' | 'signal'>;
   incidents: RedisIncidentBook;
   baselines: BaselineStore;
   queue: TriageQueue;

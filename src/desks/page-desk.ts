@@ -19,13 +19,13 @@ import { isWorseThanTaken, takenByDecider } from '../oncall/taking.ts';
 import { killsText } from '../report/kills-text.ts';
 import { Report } from '../report/report.ts';
 import { renderRaised, renderWorse } from '../report/slack-pager.ts';
+import type { DeskWorld } from './desk-world.ts';
 import { judgeCase } from './page-case.ts';
 import type { Rotas } from './rotas.ts';
 import type { UmbrellaDesk } from './umbrella-desk.ts';
-import type { World } from './world.ts';
 
 export type PagingParts = {
-  world: Pick<World, 'config' | 'logger'>;
+  world: Pick<DeskWorld, 'config' | 'logger'>;
   incidents: RedisIncidentBook;
   pagers: PagerBook;
   rollbacks: Pick<RollbackBook, 'find'>;

@@ -16,10 +16,10 @@ import type { Incident } from '../incident/incident.ts';
 import type { LastLook } from '../incident/last-look.ts';
 import { renderUnplacedAlert } from '../report/slack-alerts.ts';
 import { renderLastLook } from '../report/slack-last-look.ts';
-import type { World } from './world.ts';
+import type { DeskWorld } from './desk-world.ts';
 
 export type AlertDeskParts = {
-  world: Pick<World, 'config' | 'logger'>;
+  world: Pick<DeskWorld, 'config' | 'logger'>;
   incidents: RedisIncidentBook;
   alertBook: AlertBook;
   alertQueue: Pick<AlertQueue, 'isUnderWay' | 'isKnown' | 'forgetHeld'>;

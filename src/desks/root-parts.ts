@@ -8,10 +8,10 @@ import { type LastLook, lookBefore } from '../incident/last-look.ts';
 import type { RootPart } from '../report/slack-buttons.ts';
 import { lastLookPart } from '../report/slack-last-look.ts';
 import { pagerPart } from '../report/slack-pager.ts';
+import { rollbackPart } from '../report/slack-rollback.ts';
 import { silencePart } from '../report/slack-silence.ts';
 import { lookPart } from './look-actions.ts';
 import type { RootParts } from './refresh-thread.ts';
-import { rollbackParts } from './rollbacks.ts';
 
 export type RootPartsNeeds = {
   pagers: Pick<PagerBook, 'find'>;
@@ -37,4 +37,13 @@ export function createRootParts(needs: RootPartsNeeds): RootParts {
 export function createLastLookOf(looks: Pick<LastLooks, 'list'>): RootPartsNeeds['lastLookOf'] {
   return async ({ service, alerts }) =>
     alerts?.kills == null ? null : lookBefore(await looks.list(service), alerts.kills.lastAt);
+}
+
+/** What the root shows of the rollback of an incident, if there is one. */
+export async function rollbackParts(
+  incidentId: string,
+  { find }: Pick<RollbackBook, 'find'>,
+): Promise<readonly RootPart[]> {
+  const rollback = await find(incidentId);
+  return rollback === null ? [] : [rollbackPart(rollback)];
 }

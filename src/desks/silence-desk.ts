@@ -7,10 +7,10 @@ import type { Outbox } from '../adapters/slack/outbox.ts';
 import { failed } from '../errors.ts';
 import type { Silence } from '../incident/silence.ts';
 import { formatDuration } from '../units.ts';
-import type { World } from './world.ts';
+import type { DeskWorld } from './desk-world.ts';
 
 export type SilenceDeskParts = {
-  world: Pick<World, 'config' | 'logger'>;
+  world: Pick<DeskWorld, 'config' | 'logger'>;
   silences: SilenceBook;
   incidents: Pick<RedisIncidentBook, 'openOf'>;
   outbox: Pick<Outbox, 'tellEvent'>;

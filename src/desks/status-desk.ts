@@ -1,4 +1,5 @@
 /** `/memtriage status`: the cases that are open, how the bot itself does, and the story of one case. */
+import type { Readings } from '../adapters/metrics/readings.ts';
 import type { AuditBook } from '../adapters/redis/audit-book.ts';
 import type { RedisIncidentBook } from '../adapters/redis/incident-book.ts';
 import type { SilenceBook } from '../adapters/redis/silence-book.ts';
@@ -11,17 +12,20 @@ import type { StepResult } from '../incident/step-result.ts';
 import { tellEntry } from '../incident/tell-entry.ts';
 import { threadOf } from '../incident/umbrella.ts';
 import { formatDuration } from '../units.ts';
-import type { Observing } from './observing.ts';
+import type { DeskWorld } from './desk-world.ts';
 import { silenceLine } from './silence-desk.ts';
-import type { World } from './world.ts';
 
 export type StatusDeskParts = {
-  world: Pick<World, 'config' | 'redis' | 'prometheus'>;
+  world: Pick<DeskWorld, 'config' | 'redis' | 'prometheus'>;
   incidents: RedisIncidentBook;
   audit: Pick<AuditBook, 'list'>;
   silences: SilenceBook;
   outbox: Pick<Outbox, 'permalink'>;
-  observing: Pick<Observing, 'readings' | 'slackState'>;
+  observing: {
+    readings(): Promise<Readings>;
+    /** Part of a sentence. */
+    slackState(): string;
+  };
 };
 
 /** What fits on a phone; the answer is cut at 40 lines anyway. */
@@ -74,7 +78,7 @@ async function healthLines({ world, observing }: StatusDeskParts): Promise<strin
 /** Whoever asks waits 2.5 s for everything. */
 const PROMETHEUS_PATIENCE_MS = 1000;
 
-async function prometheusLine({ prometheus }: Pick<World, 'prometheus'>): Promise<string[]> {
+async function prometheusLine({ prometheus }: Pick<DeskWorld, 'prometheus'>): Promise<string[]> {
   if (prometheus === null) return [];
   const begunAt = performance.now();
   const answer = await prometheus.queryInstant('vector(1)', AbortSignal.timeout(PROMETHEUS_PATIENCE_MS));

@@ -9,11 +9,11 @@ import { openFreeze } from '../mitigation/freeze.ts';
 import { type Inspection, toFacts } from '../mitigation/guard-facts.ts';
 import { JUDGED_ONCE, judgeGuards } from '../mitigation/guards.ts';
 import { approvalsNeeded, type Decider } from '../mitigation/who-decides.ts';
+import type { DeskWorld } from './desk-world.ts';
 import type { OffHours } from './off-hours.ts';
-import type { World } from './world.ts';
 
 export type FactParts = {
-  world: Pick<World, 'config' | 'memory' | 'signal'>;
+  world: Pick<DeskWorld, 'config' | 'memory' | 'signal'>;
   baselines: BaselineStore;
   deploys: DeployBook;
   rollbacks: RollbackBook;

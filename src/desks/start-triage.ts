@@ -6,14 +6,14 @@ import type { StartedTriage, UmbrellaPlace } from '../adapters/slack/command-des
 import type { Outbox } from '../adapters/slack/outbox.ts';
 import { messageOf } from '../errors.ts';
 import type { TriageRequest } from '../incident/incident.ts';
+import type { DeskWorld } from './desk-world.ts';
 import type { UmbrellaDesk } from './umbrella-desk.ts';
-import type { World } from './world.ts';
 
 /** Without `--since`: a day shows the daily cycle, and what came before the deploy of the morning. */
 export const DEFAULT_SINCE_SECONDS = 86_400;
 
 export type StartParts = {
-  world: Pick<World, 'config' | 'logger'>;
+  world: Pick<DeskWorld, 'config' | 'logger'>;
   incidents: RedisIncidentBook;
   queue: TriageQueue;
   outbox: Pick<Outbox, 'permalink' | 'hasThread' | 'tellEvent'>;

@@ -1,8 +1,8 @@
 /** Who is on call and who is at work, for every team: schedules kept for minutes, and their last good answer for weeks. */
 import { setTimeout as wait } from 'node:timers/promises';
 import { listPublicHolidays } from '../adapters/on-call/public-holidays.ts';
-import type { MembersOf, RotaSource } from '../adapters/on-call/rota-source.ts';
-import { rotaSourceOf } from '../adapters/on-call/rota-source-of.ts';
+import type { RotaSource } from '../adapters/on-call/rota-source.ts';
+import { type RotaAccess, rotaSourceOf } from '../adapters/on-call/rota-source-of.ts';
 import { createRotaStore, type StoredRota } from '../adapters/redis/rota-store.ts';
 import type { OnCall, Team } from '../config/config.ts';
 import { type Failure, inconclusive, messageOf, type Outcome, ok } from '../errors.ts';
@@ -10,7 +10,7 @@ import { unknownEmails, withUserIds } from '../oncall/person.ts';
 import type { Rota, Span } from '../oncall/rota.ts';
 import { createWorkHours, type HolidayNames, type WorkHours } from '../oncall/work-hours.ts';
 import { DAY_MS } from '../oncall/zone-time.ts';
-import type { World } from './world.ts';
+import type { DeskWorld } from './desk-world.ts';
 
 /** Schedules change by hand: within this time a swap of shifts is known. Google's own calendars may lag by a day. */
 const FRESH_MS = 5 * 60_000;
@@ -39,20 +39,18 @@ export type Rotas = {
   hoursOf(team: Team, patienceMs?: number): Promise<KnownHours>;
 };
 
-export type RotasParts = Pick<World, 'redis' | 'environment' | 'signal'> & {
-  /** Slack ids by e-mail address. */
-  findPeople: (emails: readonly string[]) => Promise<ReadonlyMap<string, string>>;
-  /** Of Slack's user groups. */
-  membersOf: MembersOf;
-  now?: () => number;
-};
+export type RotasParts = Pick<DeskWorld, 'redis' | 'signal'> &
+  RotaAccess & {
+    /** Slack ids by e-mail address. */
+    findPeople: (emails: readonly string[]) => Promise<ReadonlyMap<string, string>>;
+    now?: () => number;
+  };
 
 const PATIENCE_MS = 8000;
 
-export function createRotas({ redis, environment, signal, findPeople, membersOf, now = Date.now }: RotasParts): Rotas {
+export function createRotas({ redis, pagerDuty, signal, findPeople, membersOf, now = Date.now }: RotasParts): Rotas {
   const store = createRotaStore({ redis: redis.command(), prefix: redis.prefix });
   const underWay = new Map<string, Promise<Outcome<StoredRota>>>();
-  const pagerDuty = { token: environment.pagerDutyToken?.reveal() ?? null, url: environment.pagerDutyUrl };
   const sourceOf = (team: Team, onCall: OnCall): RotaSource =>
     rotaSourceOf(onCall, team.timezone, { pagerDuty, membersOf });
 

@@ -5,10 +5,10 @@ import type { ChannelReader } from '../adapters/slack/slack-app.ts';
 import type { Alert } from '../alert/alert.ts';
 import { type ChannelEvent, readChannelEvent } from '../alert/channel-event.ts';
 import { readEvent, toTime } from '../alert/read-message.ts';
-import type { World } from './world.ts';
+import type { DeskWorld } from './desk-world.ts';
 
 export type ChannelReaderParts = {
-  world: Pick<World, 'config' | 'logger'>;
+  world: Pick<DeskWorld, 'config' | 'logger'>;
   episodes: AlertEpisodes;
   /** Resolves when they are stored; those that were stored before are left as they are. */
   storeAlerts: (alerts: readonly Alert[]) => Promise<void>;
