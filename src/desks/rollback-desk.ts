@@ -42,7 +42,8 @@ export function createRollbackDesk(parts: RollbackDeskParts): RollbackDesk {
     async guardsNow(rollback) {
       const service = parts.world.config.services.get(rollback.service);
       if (service === undefined) return [];
-      return await guardsNow(service, rollback, { known: rollback, decider: await deciderOf(service, parts) }, parts);
+      const decider = await deciderOf(service, parts);
+      return (await guardsNow(service, rollback, { known: rollback, decider }, parts)).guards;
     },
     ...rollbackActions(parts),
   };
@@ -60,7 +61,7 @@ async function consider(incident: Incident, report: Report, parts: RollbackDeskP
   }
   if ((await rollbacks.find(incident.id))?.reportedAt === report.generatedAt) return;
   const decider = await deciderOf(service, parts);
-  const guards = await guardsNow(service, { from, to }, { known: null, decider }, parts);
+  const { guards, endsRollout } = await guardsNow(service, { from, to }, { known: null, decider }, parts);
   const team = service.team === null ? undefined : world.config.teams.get(service.team);
   const proposal = {
     incident: incident.id,
@@ -74,6 +75,7 @@ async function consider(incident: Incident, report: Report, parts: RollbackDeskP
     reportedAt: report.generatedAt,
     before: { rssBytes: report.rss.bytes, growth: growthOf(report) },
     guards,
+    endsRollout,
     secondsToLimit: report.timeToLimitSeconds?.low ?? null,
     secondsToRollBack: expectedSeconds(
       await rollbacks.carriedOut(service.name),

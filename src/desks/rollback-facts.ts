@@ -24,7 +24,7 @@ export type FactParts = {
 };
 
 export type Way = Pick<Rollback, 'from' | 'to'>;
-type Known = Pick<Rollback, 'guards' | 'migrationWord'> | null;
+type Known = Pick<Rollback, 'guards' | 'migrationWord' | 'endsRollout'> | null;
 
 /** Live samples are younger than this; what is older says nothing about now. Seconds. */
 const RECENT_SECONDS = 900;
@@ -59,7 +59,7 @@ export async function guardsNow(
   way: Way,
   { known, decider }: { known: Known; decider: Decider },
   parts: FactParts,
-): Promise<Guard[]> {
+): Promise<{ guards: Guard[]; endsRollout: boolean }> {
   const { world, baselines, deploys, rollbacks, now } = parts;
   const nowMs = now();
   const nowSeconds = nowMs / 1000;
@@ -75,6 +75,7 @@ export async function guardsNow(
   const healthy = recorded.map(({ baseline }) => baseline);
   const gathered = { nowSeconds, memory, baselines: healthy, deploys: told, carriedOut };
   const team = service.team === null ? undefined : world.config.teams.get(service.team);
+  const endsRollout = inspection?.endsRollout ?? known?.endsRollout ?? false;
   const guards = judgeGuards({
     ...toFacts(gathered, way),
     ...way,
@@ -86,9 +87,10 @@ export async function guardsNow(
     isTierZero: service.tier === 0,
     approvalsNeeded: approvalsNeeded(decider),
     inspection,
+    endsRollout,
   });
   const before = known?.guards.filter(({ name }) => JUDGED_ONCE.has(name)) ?? [];
-  return guards.map((guard) => before.find(({ name }) => name === guard.name) ?? guard);
+  return { guards: guards.map((guard) => before.find(({ name }) => name === guard.name) ?? guard), endsRollout };
 }
 
 /** A collector that does not answer must not hold up the report. */

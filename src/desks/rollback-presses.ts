@@ -13,7 +13,7 @@ import {
   isMigrationOpen,
   judgeApproval,
 } from '../incident/rollback-decisions.ts';
-import { mayDecide } from '../mitigation/who-decides.ts';
+import { approvalsNeeded, mayDecide } from '../mitigation/who-decides.ts';
 import { answerPress, approvalModal, declineModal, renderDecision } from '../report/slack-rollback-answers.ts';
 import type { RollbackDesk, RollbackDeskParts } from './rollback-desk.ts';
 import { deciderOf, guardsNow } from './rollback-facts.ts';
@@ -71,11 +71,12 @@ async function pressApprove(press: Press, answers: Answers | null, parts: Rollba
   if (typeof found === 'string') return told(found);
   const { rollback, service, incident } = found;
   const decider = await deciderOf(service, parts);
-  const [permission, guards] = await Promise.all([
+  const [permission, { guards }] = await Promise.all([
     permissionOf(press.userId, rollback, parts),
     guardsNow(service, rollback, { known: rollback, decider }, parts),
   ]);
-  const approval: Approval = { ...press, permission: permission.word, guards, answers };
+  const needed = approvalsNeeded(decider);
+  const approval: Approval = { ...press, permission: permission.word, guards, answers, approvalsNeeded: needed };
   let verdict = judgeApproval(rollback, approval, now());
   const after = await rollbacks.change(incident.id, (before) => {
     const judged = approve(before, approval, now());

@@ -10,6 +10,8 @@ export type Approval = {
   permission: 'allowed' | 'refused' | 'unknown';
   /** As they are at this moment. */
   guards: readonly Guard[];
+  /** As hours and configuration are at this moment: what was proposed at work may be approved at night. */
+  approvalsNeeded: Rollback['approvalsNeeded'];
   /** What the approver answered; null: nothing was asked yet. */
   answers: Answers | null;
 };
@@ -50,7 +52,12 @@ export function judgeApproval(before: Rollback | null, press: Approval, nowMs: n
   if (press.guards.some(({ state }) => state === 'red')) return 'blocked';
   const answered = judgeAnswers(before, press);
   if (answered !== null) return answered;
-  return before.approvals.length + 1 < before.approvalsNeeded ? 'first-of-two' : 'approved';
+  return before.approvals.length + 1 < needed(before, press) ? 'first-of-two' : 'approved';
+}
+
+/** Never fewer than those who were asked. */
+function needed(before: Rollback, press: Pick<Approval, 'approvalsNeeded'>): Rollback['approvalsNeeded'] {
+  return before.approvalsNeeded === 2 ? 2 : press.approvalsNeeded;
 }
 
 function judgeAnswers(before: Rollback, { guards, answers }: Approval): ApprovalVerdict | null {
@@ -83,6 +90,7 @@ export function approve(
     ...before,
     state: verdict === 'approved' ? 'approved' : 'proposed',
     requestedBy: before.approvals.length === 0 ? userId : before.requestedBy,
+    approvalsNeeded: needed(before, press),
     approvals: [...before.approvals, { userId, at }],
     guards: [...guards],
     migrationWord: isMigrationOpen(before, guards) ? { by: userId, at } : before.migrationWord,
@@ -94,6 +102,12 @@ export function approve(
   return { verdict, move: { after, audit: [{ at, who: userId, what: 'approved', why }] } };
 }
 
+const ASKS_NOTHING: Pick<Approval, 'guards' | 'answers' | 'approvalsNeeded'> = {
+  guards: [],
+  answers: null,
+  approvalsNeeded: 1,
+};
+
 export type Decline = Pick<Approval, 'userId' | 'version' | 'permission'> & { reason: DeclineReason; note: string };
 
 /** As `approve`; who asked first may still decline. */
@@ -103,7 +117,7 @@ export function decline(
   nowMs: number,
 ): { verdict: ApprovalVerdict | 'declined'; move: Move | null } {
   const { userId, reason, note } = press;
-  const judged = judgeApproval(before, { ...press, userId: '', guards: [], answers: null }, nowMs);
+  const judged = judgeApproval(before, { ...press, ...ASKS_NOTHING, userId: '' }, nowMs);
   const isOpen = judged === 'approved' || judged === 'first-of-two' || judged === 'must-answer';
   if (before === null || !isOpen) return { verdict: judged, move: null };
   const at = new Date(nowMs).toISOString();

@@ -20,6 +20,7 @@ export type Proposal = Pick<
   | 'reportedAt'
   | 'before'
   | 'guards'
+  | 'endsRollout'
   | 'secondsToLimit'
   | 'secondsToRollBack'
 >;

@@ -59,6 +59,8 @@ export const Rollback = z.object({
   reportedAt: z.string(),
   before: Memory,
   guards: z.array(Guard),
+  /** The rollout that was under way is the suspect's, and the rollback ends it; absent: there was none, or another one. */
+  endsRollout: z.boolean().optional(),
   /** Tier 0: whoever approves types the service's name. */
   isTierZero: z.boolean(),
   /** What an approver said of migrations between the two releases, which nothing recorded tells of. */

@@ -11,6 +11,7 @@ import type { Service } from '../config/config.ts';
 import type { Guard, Rollback } from '../incident/rollback.ts';
 import { orderKey } from '../incident/rollback-course.ts';
 import { type CarryOutPorts, carryOutStep } from '../mitigation/carry-out.ts';
+import type { Inspection } from '../mitigation/guard-facts.ts';
 import { renderCarryOut } from '../report/slack-carry-out.ts';
 import type { World } from './world.ts';
 
@@ -30,10 +31,7 @@ export type Mitigating = {
   /** Hands an approved rollback over; resolves when Redis has it. Safe to repeat. */
   carryOut(rollback: Rollback): Promise<void>;
   /** What the collector of the site sees of the workload, changing nothing; null: nobody can look. */
-  inspect(
-    service: Service,
-    way: Pick<Rollback, 'from' | 'to'>,
-  ): Promise<{ managedBy: string | null; isRollingOut: boolean | null } | null>;
+  inspect(service: Service, way: Pick<Rollback, 'from' | 'to'>): Promise<Inspection | null>;
   /** Takes what was handed over, from now until the world closes. */
   start(guardsNow: (rollback: Rollback) => Promise<readonly Guard[]>): void;
 };
@@ -55,7 +53,7 @@ export function openMitigating(parts: MitigatingParts): Mitigating {
       const nobody = { requestedBy: '', approvedBy: [], notAfter: new Date().toISOString() };
       const signal = AbortSignal.any([world.signal, AbortSignal.timeout(INSPECT_MS)]);
       const seen = await orders.dryRun({ ...order, ...nobody }, signal).catch(() => null);
-      return seen === null ? null : { managedBy: seen.managedBy, isRollingOut: seen.isRollingOut };
+      return seen;
     },
     start(guardsNow) {
       const ports = carryOutPorts(parts, { orders, guardsNow });

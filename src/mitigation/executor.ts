@@ -27,6 +27,8 @@ export type DryRun = {
   managedBy: string | null;
   /** Is another change of the service under way? Null: can't be told this way. */
   isRollingOut: boolean | null;
+  /** That change is the one to the release that is to be left, and the rollback ends it. Absent: no, or it can't be told. */
+  endsRollout?: boolean;
 };
 
 /**

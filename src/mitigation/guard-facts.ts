@@ -5,9 +5,10 @@ import type { ServiceMemory } from '../analysis/memory.ts';
 import type { RollbackVia } from '../config/config.ts';
 import type { Outcome } from '../errors.ts';
 import type { Rollback } from '../incident/rollback.ts';
+import type { DryRun } from './executor.ts';
 
 /** What the site saw of the workload, without changing anything; null: it was not, or can't be looked at. */
-export type Inspection = { managedBy: string | null; isRollingOut: boolean | null };
+export type Inspection = Pick<DryRun, 'managedBy' | 'isRollingOut' | 'endsRollout'>;
 
 /** Times in epoch seconds. */
 export type GuardFacts = {
@@ -31,6 +32,8 @@ export type GuardFacts = {
   isTierZero: boolean;
   approvalsNeeded: 1 | 2;
   inspection: Inspection | null;
+  /** The site saw, now or when it was proposed, that the rollout under way is the suspect's, and that a rollback ends it. */
+  endsRollout: boolean;
 };
 
 export type Gathered = {

@@ -54,21 +54,22 @@ function healthyTarget({ to, target, healthyForSeconds }: GuardFacts): Guard {
   return target.ranSeconds >= healthyForSeconds ? green(name, evidence) : red(name, evidence);
 }
 
-function noRollout({ nowSeconds, running, lastDeploy, inspection }: GuardFacts): Guard {
+function noRollout({ nowSeconds, from, to, running, lastDeploy, inspection, endsRollout }: GuardFacts): Guard {
   const name = 'no rollout';
-  if (inspection?.isRollingOut === true) return red(name, 'the platform says that a rollout is in progress');
   const releases = new Set(running.flatMap(({ release }) => release ?? []));
-  const youngest = Math.max(...running.map(({ startedAt }) => startedAt ?? Number.NEGATIVE_INFINITY));
-  const age = nowSeconds - youngest;
-  if (releases.size > 1) {
-    const evidence = `instances of ${[...releases].join(' and ')} run side by side, the youngest for ${formatDuration(age)}`;
-    return age < ROLLOUT_SECONDS ? red(name, evidence) : amber(name, evidence);
-  }
   if (lastDeploy !== null && !releases.has(lastDeploy.release) && nowSeconds - lastDeploy.at < ROLLOUT_SECONDS) {
     const ago = formatDuration(nowSeconds - lastDeploy.at);
     return red(name, `a deploy of ${lastDeploy.release} was told ${ago} ago, and it does not run yet`);
   }
-  return green(name, `all ${running.length} instances run one release`);
+  if (endsRollout && running.every(({ release }) => release === from || release === to)) {
+    return green(name, `the rollout in progress is that of ${from} itself, and ${to} its stable side: it is aborted`);
+  }
+  if (inspection?.isRollingOut === true) return red(name, 'the platform says that a rollout is in progress');
+  if (releases.size <= 1) return green(name, `all ${running.length} instances run one release`);
+  const youngest = Math.max(...running.map(({ startedAt }) => startedAt ?? Number.NEGATIVE_INFINITY));
+  const age = nowSeconds - youngest;
+  const evidence = `instances of ${[...releases].join(' and ')} run side by side, the youngest for ${formatDuration(age)}`;
+  return age < ROLLOUT_SECONDS ? red(name, evidence) : amber(name, evidence);
 }
 
 function noFreeze({ freeze }: GuardFacts): Guard {

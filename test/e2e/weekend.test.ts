@@ -1,17 +1,25 @@
 /**
  * A weekend in minutes: a leaking deploy on Friday and what its clock says, an OOM kill while nobody is at work, the
  * page, the rollback, the proof, and Monday's digest. Days pass by the team's working hours: the bot starts anew with
- * others. The kill is told by Alertmanager's words; everything else happens.
+ * others. Where no cgroup can be made, a signal stands for the kernel's kill, and Alertmanager tells of it.
  */
-import { writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import type { MemoryCgroup } from '../../src/adapters/procfs/cgroup.ts';
 import { createRollbackBook } from '../../src/adapters/redis/rollback-book.ts';
 import { CHANNEL, openRig, type Rig, TOKEN, WAIT } from '../alerts/bot-rig.ts';
 import { alertOf } from '../alerts/senders.ts';
 import { rollbackArgv, type Supervised, startSupervised } from '../rollback/supervised.ts';
+import { makeCgroup, removeCgroup, setLimit } from '../support/limited-cgroup.ts';
 import { shortConfig } from '../support/stage.ts';
 
+const MIB = 2 ** 20;
+const PAGE = 4096;
+const AMPLE = 8192 * MIB;
+/** Some seconds of growth. */
+const NEAR = 10 * MIB;
 const HOUR_MS = 3_600_000;
 const MINUTE_MS = 60_000;
 const PREFIX = '{memtriage}';
@@ -55,6 +63,8 @@ teams:
 
 let rig: Rig;
 let service: Supervised;
+/** Null: we may not make one. */
+let cgroup: MemoryCgroup | null;
 
 beforeEach(async () => {
   rig = await openRig(config(FRIDAY), {
@@ -62,10 +72,33 @@ beforeEach(async () => {
   });
   service = await startSupervised(join(rig.stage.dir, 'supervised'), rig.stage.sockets, 'v1');
   rig.stage.adopt(service.child);
+  cgroup = makeCgroup(AMPLE);
+  // What it starts from now on is in it too.
+  if (cgroup !== null) await writeFile(join(cgroup.path, 'cgroup.procs'), String(service.child.pid));
 });
 afterEach(async () => {
   await rig.close();
+  if (cgroup !== null) await removeCgroup(cgroup.path);
 });
+
+/** The service is killed once: by the kernel, at a limit that comes down to what it holds. Its supervisor starts it anew. */
+async function killForMemory(): Promise<void> {
+  const pid = Number(await readFile(`/proc/${service.child.pid}/task/${service.child.pid}/children`, 'utf8'));
+  const isAlive = () => existsSync(`/proc/${pid}`);
+  if (cgroup === null) {
+    process.kill(pid, 'SIGKILL');
+    await vi.waitFor(() => expect(isAlive()).toBe(false), WAIT);
+    expect(await rig.send(alertOf({ startsAt: new Date().toISOString() }))).toBe(200);
+    return;
+  }
+  const used = await readFile(
+    join(cgroup.path, cgroup.version === 1 ? 'memory.usage_in_bytes' : 'memory.current'),
+    'utf8',
+  );
+  setLimit(cgroup, Math.ceil(Number(used) / PAGE) * PAGE + NEAR);
+  await vi.waitFor(() => expect(isAlive()).toBe(false), ESCALATED);
+  setLimit(cgroup, AMPLE);
+}
 
 /** Another day: the bot starts anew, and what it knows is in Redis. */
 async function itIs(businessHours: string): Promise<void> {
@@ -118,7 +151,8 @@ it('a leaking deploy is raised on Friday, paged on Saturday, escalated, approved
   expect(pagesOf('U0ALICE') + pagesOf('U0BOB')).toBe(0);
 
   await itIs(SATURDAY);
-  expect(await rig.send(alertOf({ labels: { pod: 'checkout-7f' } }))).toBe(200);
+  await killForMemory();
+  await vi.waitFor(() => expect(rig.root()).toContain('OOM kill ×1'), WAIT);
 
   // Nobody acknowledges: first whoever is on call, then the other one, each in person.
   await vi.waitFor(() => expect(Math.min(pagesOf('U0ALICE'), pagesOf('U0BOB'))).toBeGreaterThan(0), ESCALATED);

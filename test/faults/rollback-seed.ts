@@ -54,7 +54,14 @@ export async function seedRollback(redis: TestRedis, workspace: Workspace): Prom
     secondsToRollBack: null,
   };
   await rollbacks.change(incident.id, (before) => propose(before, proposal, Date.now(), false));
-  const press = { userId: 'U0BOB', version: 1, permission: 'allowed', guards, answers: null } as const;
+  const press = {
+    userId: 'U0BOB',
+    version: 1,
+    permission: 'allowed',
+    guards,
+    answers: null,
+    approvalsNeeded: 2,
+  } as const;
   await rollbacks.change(incident.id, (before) => approve(before, press, Date.now()).move);
   await page(incident.id, client);
   const web = createSlackWeb({ botToken: workspace.botToken, slackApiUrl: workspace.apiUrl, logger: silent });

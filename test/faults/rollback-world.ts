@@ -88,7 +88,7 @@ services:
     limit: 1GiB
     sockets: ${JSON.stringify(sockets)}
     team: payments
-    rollback: { mode: approve, via: { command: ${argv} }, cooldown: 0s, verifyFor: 4s, healthyFor: 1s }
+    rollback: { mode: approve, via: { command: ${argv} }, cooldown: 0s, verifyFor: 8s, healthyFor: 1s }
 teams:
   payments:
     timezone: Etc/UTC

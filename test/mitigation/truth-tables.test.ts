@@ -32,6 +32,7 @@ const GOOD: GuardFacts = {
   isTierZero: false,
   approvalsNeeded: 1,
   inspection: null,
+  endsRollout: false,
 };
 
 describe('each guard', () => {
@@ -58,6 +59,25 @@ describe('each guard', () => {
     ['no rollout', 'a deploy told that does not run yet', { lastDeploy: { release: 'v813', at: NOW - 60 } }, 'red'],
     ['no rollout', 'a deploy told long ago', { lastDeploy: { release: 'v813', at: NOW - 3600 } }, 'green'],
     ['no rollout', 'the platform says so', { inspection: { managedBy: null, isRollingOut: true } }, 'red'],
+    [
+      'no rollout',
+      'the platform says so, and it is the canary of the suspect',
+      { running: mixed(60), inspection: { managedBy: null, isRollingOut: true }, endsRollout: true },
+      'green',
+    ],
+    ['no rollout', 'that canary, at the press', { running: mixed(60), endsRollout: true }, 'green'],
+    [
+      'no rollout',
+      'that canary, and a third release by now',
+      { running: [...mixed(60), { release: 'v813', startedAt: NOW - 60 }], endsRollout: true },
+      'red',
+    ],
+    [
+      'no rollout',
+      'that canary, and a deploy that will follow it',
+      { running: mixed(60), endsRollout: true, lastDeploy: { release: 'v813', at: NOW - 60 } },
+      'red',
+    ],
     ['no freeze', 'none open', {}, 'green'],
     ['no freeze', 'one open', { freeze: 'Fri 16:00-Mon 08:00' }, 'red'],
     ['cooldown', 'never rolled back', {}, 'green'],
@@ -227,7 +247,14 @@ function record(changes: Partial<Rollback> = {}): Rollback {
   return { ...proposed, version: 4, ...changes };
 }
 
-const PRESS: Approval = { userId: 'U0BOB', version: 4, permission: 'allowed', guards: PROPOSAL.guards, answers: null };
+const PRESS: Approval = {
+  userId: 'U0BOB',
+  version: 4,
+  permission: 'allowed',
+  guards: PROPOSAL.guards,
+  answers: null,
+  approvalsNeeded: 1,
+};
 const amber: Guard = { name: 'migration', state: 'amber', evidence: 'x' };
 const red: Guard = { name: 'no freeze', state: 'red', evidence: 'x' };
 const no = { by: 'U0BOB', at: '2026-11-22T10:00:00Z', note: '' };
@@ -267,6 +294,8 @@ describe('a press of Approve', () => {
     ['of a version that never was', {}, { version: 5 }, 0, 'stale'],
     ['by somebody outside', {}, { permission: 'refused' }, 0, 'not-allowed'],
     ['while nobody can be looked up', {}, { permission: 'unknown' }, 0, 'nobody-may'],
+    ['once, where by now two are asked', {}, { approvalsNeeded: 2 }, 0, 'first-of-two'],
+    ['once, where two were asked at night', { approvalsNeeded: 2 }, { approvalsNeeded: 1 }, 0, 'first-of-two'],
     ['by the same person again', { approvals: [mine], approvalsNeeded: 2 }, {}, 0, 'same-person'],
     ['with a guard that blocks now', {}, { guards: [red] }, 0, 'blocked'],
     ['with a guard that is not sure', {}, { guards: [amber] }, 0, 'must-answer'],

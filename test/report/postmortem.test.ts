@@ -26,7 +26,14 @@ const PROPOSAL: Proposal = {
 
 function recovered(): { rollback: Rollback; trail: PostmortemFacts['trail'] } {
   const proposed = propose(null, PROPOSAL, AT, false);
-  const press = { userId: 'U0BOB', version: 0, permission: 'allowed', guards: PROPOSAL.guards, answers: null } as const;
+  const press = {
+    userId: 'U0BOB',
+    version: 0,
+    permission: 'allowed',
+    guards: PROPOSAL.guards,
+    answers: null,
+    approvalsNeeded: 1,
+  } as const;
   const { move } = approve(proposed?.after ?? null, press, AT + 60_000);
   if (proposed === null || move === null) throw new Error('the rollback was not approved');
   const act = {

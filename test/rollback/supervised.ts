@@ -17,7 +17,7 @@ while True:
     time.sleep(0.01)
 `;
 
-/** Runs what the file \`release\` names; SIGHUP: ends it and starts what it names by then. */
+/** Runs what the file \`release\` names, again whenever it ends by itself; SIGHUP: ends it and starts what it names by then. */
 const SUPERVISOR = `
 import ctypes, os, signal, subprocess, sys, time
 ctypes.CDLL(None).prctl(1, 9)
@@ -27,7 +27,7 @@ def restart(*_):
     again = True
 signal.signal(signal.SIGHUP, restart)
 while True:
-    if again:
+    if again or child.poll() is not None:
         again = False
         if child is not None:
             child.kill()

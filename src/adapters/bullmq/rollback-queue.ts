@@ -23,6 +23,7 @@ const DryRunAnswer = z.object({
   ]),
   managedBy: z.string().nullable(),
   isRollingOut: z.boolean().nullable(),
+  endsRollout: z.boolean().default(false),
 });
 
 /** Redis being away, or a collector that stops in the middle: the act goes on with the next try. */

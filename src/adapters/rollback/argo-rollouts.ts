@@ -11,11 +11,10 @@ import {
   type WorkloadObject,
   withoutHash,
 } from './kubernetes-objects.ts';
+import { noRevision, notTheSuspect } from './kubernetes-refusals.ts';
 import {
   createWorkloadExecutor,
   KEY_ANNOTATION,
-  noRevision,
-  notTheSuspect,
   type Plan,
   WORKLOAD_PATIENCE,
   type Workload,
@@ -23,6 +22,10 @@ import {
 import type { Patience } from './until-end.ts';
 
 const REVISION = 'rollout.argoproj.io/revision';
+
+/** Hashes of the ReplicaSets that it goes to and that it comes from; the same: nothing is under way. */
+const Canary = z.object({ currentPodHash: z.string().default(''), stableRS: z.string().default('') });
+const HASH_LABEL = 'rollouts-pod-template-hash';
 
 const Numbers = z.object({
   phase: z.string().default(''),
@@ -33,7 +36,8 @@ const Numbers = z.object({
 });
 
 /**
- * As `kubectl argo rollouts undo`: the controller sees the template of a ReplicaSet that it has, and where that is the
+ * A canary of the suspect is aborted first, where the stable ReplicaSet has the release to go back to: its traffic ends
+ * at once. Then as `kubectl argo rollouts undo`, so that what is wanted and what runs agree: the controller sees the template of a ReplicaSet that it has, and where that is the
  * stable one it ends the canary at once, without its steps. `spec.workloadRef`: refused, its Deployment has the template.
  */
 export function createArgoRolloutsExecutor(
@@ -87,8 +91,19 @@ function planUndo(
     { op: 'replace', path: '/spec/template', value: withoutHash(target.spec.template) },
     { op: 'add', path: '/metadata/annotations', value: annotations },
   ];
-  const message = `${title}: pod template of revision ${revisionOf(target)} (${to})`;
-  return ok({ kind: 'change', message, patch: { type: 'json', body } });
+  const undo = `pod template of revision ${revisionOf(target)} (${to})`;
+  const patch = { type: 'json' as const, body };
+  if (!isCanaryOver(found, owned, to)) return ok({ kind: 'change', message: `${title}: ${undo}`, patch });
+  const abort = { type: 'merge' as const, body: { status: { abort: true } } };
+  return ok({ kind: 'change', message: `${title}: the canary of ${from} is aborted, then ${undo}`, patch, abort });
+}
+
+/** Is a rollout under way whose stable side has the release? */
+function isCanaryOver({ status }: WorkloadObject, owned: readonly ReplicaSet[], to: string): boolean {
+  const { currentPodHash, stableRS } = Canary.parse(status);
+  if (stableRS === '' || currentPodHash === '' || currentPodHash === stableRS) return false;
+  const stable = owned.find(({ metadata }) => metadata.labels?.[HASH_LABEL] === stableRS);
+  return stable !== undefined && releasesOf(stable.spec.template).includes(to);
 }
 
 function revisionOf({ metadata }: ReplicaSet): number {

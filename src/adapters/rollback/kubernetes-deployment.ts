@@ -12,11 +12,10 @@ import {
   type WorkloadObject,
   withoutHash,
 } from './kubernetes-objects.ts';
+import { noRevision, notTheSuspect } from './kubernetes-refusals.ts';
 import {
   createWorkloadExecutor,
   KEY_ANNOTATION,
-  noRevision,
-  notTheSuspect,
   type Plan,
   WORKLOAD_PATIENCE,
   type Workload,

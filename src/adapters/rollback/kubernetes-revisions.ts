@@ -4,11 +4,10 @@ import { failed, type Outcome, ok } from '../../errors.ts';
 import type { RollbackExecutor, RollbackOrder } from '../../mitigation/executor.ts';
 import type { KubernetesApi } from '../kubernetes-api.ts';
 import { ControllerRevisions, releasesOf, selectorQuery, type WorkloadObject } from './kubernetes-objects.ts';
+import { noRevision, notTheSuspect } from './kubernetes-refusals.ts';
 import {
   createWorkloadExecutor,
   KEY_ANNOTATION,
-  noRevision,
-  notTheSuspect,
   type Plan,
   WORKLOAD_PATIENCE,
   type Workload,

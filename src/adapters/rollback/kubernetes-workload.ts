@@ -9,20 +9,30 @@ import type {
   RollbackExecutor,
   RollbackOrder,
 } from '../../mitigation/executor.ts';
-import type { ApiAnswer, KubernetesApi, Patch } from '../kubernetes-api.ts';
+import type { KubernetesApi, Patch } from '../kubernetes-api.ts';
 import { detectGitOps, revertInGit } from './gitops.ts';
+import { sendAbort } from './kubernetes-abort.ts';
 import { releasesOf, WorkloadObject } from './kubernetes-objects.ts';
+import { halfUndone, nothingChanged, refusal } from './kubernetes-refusals.ts';
 import { type Patience, untilEnd } from './until-end.ts';
 
 /** Left on the workload, so that whoever comes after a crash knows whose change it is. */
 export const KEY_ANNOTATION = 'memtriage.io/rollback';
+/** The controller writes a status several times right after an abort, and each makes what we read an older one. */
+const UNDO_TRIES = 10;
+const AGAIN_MS = 500;
 /** `progressDeadlineSeconds` is 600 by default; a minute more, so that the controller's own word comes first. */
 export const WORKLOAD_PATIENCE: Patience = { everySeconds: 5, deadlineSeconds: 660 };
 
 /** `already`: what is asked for is there. */
-export type Plan =
-  | { kind: 'already'; message: string }
-  | { kind: 'change'; message: string; patch: Omit<Patch, 'dryRun'> };
+export type Plan = { kind: 'already'; message: string } | Change;
+type Change = {
+  kind: 'change';
+  message: string;
+  patch: Omit<Patch, 'dryRun'>;
+  /** Comes first: the rollout under way is that of the release to be left, and is given up. Safe to repeat. */
+  abort?: Omit<Patch, 'dryRun'>;
+};
 
 export type Workload = {
   /** For people: `Deployment shop/checkout`. */
@@ -66,6 +76,41 @@ export function createWorkloadExecutor(workload: Workload, openApi: OpenApi, pat
     return { state: 'failed', message: `the change did not reach the server: ${seen.message}; nothing was changed` };
   }
 
+  /** A Failure: it was refused. */
+  async function change(api: KubernetesApi, { patch, message }: Change, order: RollbackOrder, context: ActContext) {
+    const answer = await api.patch(workload.path, { ...patch, dryRun: false }, context.signal);
+    if (answer.outcome !== 'ok' || answer.value.status >= 500) return await afterLost(order, context);
+    if (answer.value.status !== 200) return refusal(title, 'change', answer.value);
+    context.progress(message);
+    return await follow(order, context);
+  }
+
+  async function abortAndChange(
+    api: KubernetesApi,
+    abort: Omit<Patch, 'dryRun'>,
+    order: RollbackOrder,
+    context: ActContext,
+  ) {
+    const { signal } = context;
+    const answer = await sendAbort(workload.path, abort, { api, isDryRun: false, signal });
+    // Whoever asks again aborts it again.
+    if (answer.outcome !== 'ok') throw new Error(answer.why);
+    if (answer.value.status !== 200) return nothingChanged(refusal(title, 'change', answer.value));
+    context.progress(`${title}: the canary of ${order.from} is aborted`);
+    let refused: Failure | null = null;
+    for (let tries = 0; tries < UNDO_TRIES; tries += 1) {
+      if (tries > 0) await wait(AGAIN_MS, undefined, { signal });
+      const seen = await look(workload, openApi, order, signal);
+      if (seen.outcome !== 'ok') return halfUndone(title, order.from, seen);
+      if (seen.value.plan.kind === 'already') return await follow(order, context);
+      const end = await change(api, seen.value.plan, order, context);
+      if ('state' in end) return end;
+      refused = end;
+    }
+    if (refused === null) throw new Error('nothing was tried');
+    return halfUndone(title, order.from, refused);
+  }
+
   return {
     status,
     follow,
@@ -73,25 +118,24 @@ export function createWorkloadExecutor(workload: Workload, openApi: OpenApi, pat
       const found = await readWorkload(workload, openApi, signal);
       if (found.outcome !== 'ok') return { outcome: found, managedBy: null, isRollingOut: null };
       const { api, object } = found.value;
-      const managedBy = detectGitOps(object.metadata);
-      const isRollingOut = workload.rollout(object).state === 'under-way';
-      const outcome = await rehearse(workload, { api, object, order, signal });
-      return { outcome, managedBy, isRollingOut };
+      const plan = await planFor(workload, { api, object, order, signal });
+      return {
+        outcome: await rehearse(workload, plan, api, signal),
+        managedBy: detectGitOps(object.metadata),
+        isRollingOut: workload.rollout(object).state === 'under-way',
+        endsRollout: plan.outcome === 'ok' && plan.value.kind === 'change' && plan.value.abort !== undefined,
+      };
     },
     async act(order, context) {
-      const found = await readWorkload(workload, openApi, context.signal);
-      if (found.outcome !== 'ok') return nothingChanged(found);
-      const { api, object } = found.value;
-      const plan = await planFor(workload, { api, object, order, signal: context.signal });
-      if (plan.outcome !== 'ok') return nothingChanged(plan);
-      if (plan.value.kind === 'already') return { state: 'done', message: plan.value.message };
+      const seen = await look(workload, openApi, order, context.signal);
+      if (seen.outcome !== 'ok') return nothingChanged(seen);
+      const { api, object, plan } = seen.value;
+      if (plan.kind === 'already') return { state: 'done', message: plan.message };
       // Nothing has to be remembered; it only keeps out who was overtaken.
       await context.receipt.write(object.metadata.resourceVersion);
-      const answer = await api.patch(workload.path, { ...plan.value.patch, dryRun: false }, context.signal);
-      if (answer.outcome !== 'ok' || answer.value.status >= 500) return await afterLost(order, context);
-      if (answer.value.status !== 200) return nothingChanged(refusal(title, 'change', answer.value));
-      context.progress(plan.value.message);
-      return await follow(order, context);
+      if (plan.abort !== undefined) return await abortAndChange(api, plan.abort, order, context);
+      const end = await change(api, plan, order, context);
+      return 'state' in end ? end : nothingChanged(end);
     },
   };
 }
@@ -111,13 +155,28 @@ async function planFor(workload: Workload, { api, object, order, signal }: Asked
   });
 }
 
-async function rehearse(workload: Workload, asked: Asked): Promise<Outcome<string>> {
-  const plan = await planFor(workload, asked);
+async function rehearse(
+  workload: Workload,
+  plan: Outcome<Plan>,
+  api: KubernetesApi,
+  signal: AbortSignal,
+): Promise<Outcome<string>> {
   if (plan.outcome !== 'ok') return plan;
   if (plan.value.kind === 'already') return ok(plan.value.message);
-  const answer = await asked.api.patch(workload.path, { ...plan.value.patch, dryRun: true }, asked.signal);
+  const { abort, patch, message } = plan.value;
+  const aborted = abort === undefined ? null : await sendAbort(workload.path, abort, { api, isDryRun: true, signal });
+  if (aborted !== null && aborted.outcome !== 'ok') return aborted;
+  if (aborted !== null && aborted.value.status !== 200) return refusal(workload.title, 'change', aborted.value);
+  const answer = await api.patch(workload.path, { ...patch, dryRun: true }, signal);
   if (answer.outcome !== 'ok') return answer;
-  return answer.value.status === 200 ? ok(plan.value.message) : refusal(workload.title, 'change', answer.value);
+  return answer.value.status === 200 ? ok(message) : refusal(workload.title, 'change', answer.value);
+}
+
+async function look(workload: Workload, openApi: OpenApi, order: RollbackOrder, signal: AbortSignal) {
+  const found = await readWorkload(workload, openApi, signal);
+  if (found.outcome !== 'ok') return found;
+  const plan = await planFor(workload, { ...found.value, order, signal });
+  return plan.outcome === 'ok' ? ok({ ...found.value, plan: plan.value }) : plan;
 }
 
 async function readWorkload(
@@ -137,39 +196,4 @@ async function readWorkload(
     `${title} can't be read: ${object.error.issues[0]?.message ?? ''}`,
     'Look at it with kubectl',
   );
-}
-
-/** What an answer other than 200 means, and for whom. */
-function refusal(what: string, verb: 'read' | 'change', { status, message }: ApiAnswer): Failure {
-  if (status === 401 || status === 403) {
-    const cure = 'Apply deploy/kubernetes/rbac.yaml for its namespace, or mend the credentials of the collector';
-    return failed('operator', `the collector may not ${verb} ${what} (HTTP ${status}: ${message})`, cure);
-  }
-  if (status === 404) return failed('operator', `there is no ${what}`, 'Mend rollback.via in the configuration');
-  if (status === 409 || status === 422) {
-    return failed(
-      'upstream',
-      `${what} was changed by somebody else, or refuses: ${message}`,
-      'Look who deploys, and ask again',
-    );
-  }
-  return failed('upstream', `the Kubernetes API answered HTTP ${status} for ${what}: ${message}`, 'Ask again');
-}
-
-function nothingChanged({ why, tryThis }: Failure): ActEnd {
-  return { state: 'failed', message: `${why}; nothing was changed. ${tryThis}` };
-}
-
-/** Why none of the revisions can be the target, for people who have to label them. */
-export function noRevision(title: string, to: string, known: readonly string[]): Failure {
-  const has =
-    known.length === 0 ? 'it keeps no earlier revision' : `those it keeps have ${[...new Set(known)].join(', ')}`;
-  const cure = 'Set MEMTRIAGE_RELEASE or the label app.kubernetes.io/version in the pod template, or roll back by hand';
-  return failed('operator', `no revision of ${title} has the release ${to}: ${has}`, cure);
-}
-
-/** Not what the rollback was approved for. */
-export function notTheSuspect(title: string, from: string, runs: readonly string[]): Failure {
-  const has = runs.length === 0 ? 'its pod template names no release' : `it has ${runs.join(', ')}`;
-  return failed('upstream', `${title} does not have ${from} any more: ${has}`, 'Ask for a fresh report');
 }
