@@ -18,6 +18,18 @@ export type InstanceMemory = {
   samples: readonly Sample[];
 };
 
+/** What a machine could still give to the instances of the service that run there. Bytes. */
+export type HostRoom = {
+  host: string;
+  instances: number;
+  /** How many limits these have: those of one cgroup share one. */
+  limits: number;
+  roomBytes: number;
+  totalBytes: number;
+  /** Since it was read, seconds. */
+  ageSeconds: number;
+};
+
 export type ServiceMemory = {
   source: 'collector' | 'prometheus' | 'watch';
   /** What a reader must know of the source: "Prometheus did not answer (…); the collector's samples stand in". */
@@ -27,6 +39,8 @@ export type ServiceMemory = {
   limitBytes: number | null;
   /** Epoch seconds of OOM kills in the window; null when nothing counts them. */
   oomKillsAt: readonly number[] | null;
+  /** Absent: nobody looked at the machines. */
+  hosts?: readonly HostRoom[];
   /** `[epochSeconds, rate]`: load in any unit; null or absent when it is not known. */
   traffic?: SeriesCase['traffic'];
   /** Releases in order of their first start. Epoch seconds. */

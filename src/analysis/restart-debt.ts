@@ -2,14 +2,16 @@
 import type { InstanceMemory, ServiceMemory } from './memory.ts';
 
 export type RestartDebt = {
-  /** Ends that were no deploy, in the last 24 h. */
+  /** Restarts that were no deploy, in the last 24 h; ends shortly one after the other are one rolling restart. */
   restartsInDay: number;
   /** What all instances together gave back by such ends, spread over the time that was looked at; null: none was seen. */
   hiddenBytesPerHour: number | null;
   windowSeconds: number;
 };
 
-const DAY_SECONDS = 86_400;
+export const DAY_SECONDS = 86_400;
+/** Instances of a rolling restart follow each other within this: a slow start and its readiness (as for a deploy). */
+const ROLLING_SECONDS = 600;
 /** Over less than this, one restart would be called a habit. */
 const MIN_WINDOW_SECONDS = 3600;
 
@@ -21,10 +23,17 @@ export function restartDebt({ instances }: ServiceMemory, nowSeconds: number, wa
   const given = ended.map((life) => growthOf(life, warmUpSeconds)).reduce((sum, bytes) => sum + bytes, 0);
   const isSeen = given > 0 && windowSeconds >= MIN_WINDOW_SECONDS;
   return {
-    restartsInDay: ended.filter(({ endedAt }) => (endedAt ?? 0) > nowSeconds - DAY_SECONDS).length,
+    restartsInDay: countRestarts(
+      ended.flatMap(({ endedAt }) => endedAt ?? []).filter((at) => at > nowSeconds - DAY_SECONDS),
+    ),
     hiddenBytesPerHour: isSeen ? given / (windowSeconds / 3600) : null,
     windowSeconds,
   };
+}
+
+function countRestarts(endsAt: readonly number[]): number {
+  const sorted = endsAt.toSorted((a, b) => a - b);
+  return sorted.filter((at, i) => at - (sorted[i - 1] ?? Number.NEGATIVE_INFINITY) > ROLLING_SECONDS).length;
 }
 
 function isRestart(reason: InstanceMemory['endReason']): boolean {

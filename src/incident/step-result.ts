@@ -45,6 +45,19 @@ export const CaptureFinding = z.object({
     }),
   ),
   limitBytes: z.number().nullable(),
+  /** Machines of live instances, and what these could still be given; absent: nobody looked. */
+  hosts: z
+    .array(
+      z.object({
+        host: z.string(),
+        instances: z.number(),
+        limits: z.number(),
+        roomBytes: z.number(),
+        totalBytes: z.number(),
+        ageSeconds: z.number(),
+      }),
+    )
+    .optional(),
   growth: Growth.nullable(),
   oomKills: z.object({ count: z.number(), windowSeconds: z.number() }).nullable(),
 });

@@ -13,6 +13,7 @@ import type { HealthyCensus } from '../analysis/sibling-diff.ts';
 import type { Snapshot } from '../analysis/snapshot.ts';
 import type { Target } from '../collector/choose-target.ts';
 import { hasEnded, nameCollector } from '../collector/collector-identity.ts';
+import { createHostRooms, type HostRooms } from '../collector/host-rooms.ts';
 import { createIdentifier, type Ping } from '../collector/identify.ts';
 import type { SampledService } from '../collector/instance-table.ts';
 import { createObserver, type Observer } from '../collector/observer.ts';
@@ -100,7 +101,8 @@ export async function runCollector(options: CollectorOptions): Promise<void> {
     // One that stands by leaves it to the one that samples.
     if (sampling.state().lagSeconds !== null) lastGasp.consider(observer.live());
   };
-  const report = () => void beatIfOnline(options, { who, host }, sampling);
+  const rooms = createHostRooms(observer.live, options.now ?? Date.now);
+  const report = () => void beatIfOnline(options, { who, host }, { sampling, rooms });
   const onReady = () => {
     report();
     // How it goes is known once something was written.
@@ -161,11 +163,11 @@ function openSampling(options: CollectorOptions, { who, host }: Identity): Opene
 async function beatIfOnline(
   { redis, prefix, site }: CollectorOptions,
   { who, host }: Identity,
-  sampling: Sampling,
+  { sampling, rooms }: { sampling: Sampling; rooms: () => HostRooms },
 ): Promise<void> {
   if (redis.status !== 'ready') return;
   const state = sampling.state();
-  const stats = { schema: 1 as const, ...state, residentBytes: process.memoryUsage.rss() };
+  const stats = { schema: 1 as const, ...state, residentBytes: process.memoryUsage.rss(), rooms: rooms() };
   // A heartbeat that fails is told by the samples that fail with it.
   await beat(redis, prefix, site, who).catch(() => {});
   // One that stands by would hide the one that samples.

@@ -1,8 +1,14 @@
 /** Reversible moves in the order of a runbook, each with what it buys and whether it is safe now. Pure. */
+import type { HostRoom } from '../analysis/memory.ts';
 import type { RestartDebt } from '../analysis/restart-debt.ts';
 import type { CaptureFinding, CompareFinding, EvaluateFinding, Move } from '../incident/step-result.ts';
 import type { RunbookMove } from '../runbook/runbook.ts';
 import { formatBytes, formatDuration, formatRate } from '../units.ts';
+
+/** Of a machine's memory, for its kernel and its page cache: kubelets reserve 6 to 25 % of a node, less the larger it is. */
+const RESERVE_RATIO = 0.1;
+/** As fresh as the guards of a rollback ask. Seconds. */
+const ROOM_FRESH_SECONDS = 300;
 
 export type MoveFacts = {
   capture: CaptureFinding | null;
@@ -67,16 +73,36 @@ function raiseLimit(by: number, { capture, compare }: MoveFacts): Move {
   const name = `raise the limit by ${Math.round(by * 100)} %`;
   const limit = capture?.limitBytes ?? null;
   const growth = growthOf(compare);
-  if (limit === null || growth === null) return no(name, 'not known', 'growth or limit is not known');
+  if (capture === null || limit === null || growth === null)
+    return no(name, 'not known', 'growth or limit is not known');
   const buys = ((limit * by) / growth) * 3600;
   const gain = `buys about ${formatDuration(buys)} (${formatBytes(limit * by)} at ${formatRate(growth)})`;
-  return {
-    name,
-    gain,
-    buysSeconds: buys,
-    state: 'amber',
-    guard: 'only if the node has that much to spare: look first',
-  };
+  return { name, gain, buysSeconds: buys, ...judgeRoom(capture, limit * by) };
+}
+
+/** Has each machine that much to spare for each limit on it, and is each machine known? */
+function judgeRoom({ hosts = [], instances }: CaptureFinding, raiseBytes: number): Pick<Move, 'state' | 'guard'> {
+  const fresh = hosts.filter(({ ageSeconds }) => ageSeconds <= ROOM_FRESH_SECONDS);
+  const judged = fresh
+    .map((host) => ({ host, leftBytes: host.roomBytes - host.limits * raiseBytes - host.totalBytes * RESERVE_RATIO }))
+    .toSorted((a, b) => a.leftBytes - b.leftBytes);
+  const [tightest] = judged;
+  const figures = tightest === undefined ? '' : roomPhrase(tightest.host, raiseBytes);
+  if (tightest !== undefined && tightest.leftBytes < 0)
+    return { state: 'red', guard: `the node has no room: ${figures}` };
+  const known = fresh.reduce((sum, host) => sum + host.instances, 0);
+  if (tightest === undefined || known < instances.length) {
+    const where =
+      figures === '' ? 'no node was looked at' : `${known} of ${instances.length} instances looked at: ${figures}`;
+    return { state: 'amber', guard: `only if the node has that much to spare: look first (${where})` };
+  }
+  return { state: 'green', guard: `the node has room: ${figures}` };
+}
+
+/** `web1 has 6.0 GiB to spare, 1.6 GiB of it kept free; asked for: 2 × 250 MiB`. */
+function roomPhrase({ host, roomBytes, totalBytes, limits }: HostRoom, raiseBytes: number): string {
+  const kept = formatBytes(totalBytes * RESERVE_RATIO);
+  return `${host} has ${formatBytes(roomBytes)} to spare, ${kept} of it kept free; asked for: ${limits} × ${formatBytes(raiseBytes)}`;
 }
 
 function recycleWorst(facts: MoveFacts): Move {

@@ -158,15 +158,27 @@ it('a leaking deploy is raised on Friday, paged on Saturday, escalated, approved
   await vi.waitFor(() => expect(Math.min(pagesOf('U0ALICE'), pagesOf('U0BOB'))).toBeGreaterThan(0), ESCALATED);
   await vi.waitFor(
     async () => {
-      // The look that the kill began may have been too early to tell; whoever was woken asks again.
-      if (!rig.root().includes('ROLL BACK recommended v2 → v1') && !rig.root().includes('triage running'))
+      // What is shown is of Friday, or too early to tell; whoever was woken asks again.
+      const isReady = rig.shown().includes('Safe now') && rig.root().includes('ROLL BACK recommended v2 → v1');
+      if (!isReady && !rig.root().includes('triage running'))
         await rig.workspace.command({ user: 'U0BOB', channel: CHANNEL, text: 'checkout' });
+      expect(isReady).toBe(true);
       expect((await book.find('M-1'))?.state).toBe('proposed');
     },
     { timeout: 120_000, interval: 3000 },
   );
 
   await vi.waitFor(() => expect(rig.root()).toContain('ROLL BACK recommended v2 → v1'), WAIT);
+  // Each move with what it buys by these figures, and its guard; the machine does not have 50 GiB to spare.
+  const shown = rig.shown();
+  expect(shown).toMatch(/1\. ✅ roll back v2 → v1: ends the growth \(whoever may approve it decides/);
+  expect(shown).toMatch(/2\. ✅ add 2 instances: buys about [\d a-z]+ \(1 → 3\), as far as growth follows/);
+  expect(shown).toMatch(
+    /3\. ⛔ raise the limit by 25 %: buys about [^;]+no room: \S+ has [^;]+ to spare[^;]+; asked for: 1 × 50/,
+  );
+  expect(shown).toMatch(
+    /4\. ✅ restart the worst instance: buys about [^;]+; it is no fix[^(]*\(the evidence is taken\)/,
+  );
   expect(await approve('U0ALICE')).toMatch(/Only <@U0BOB>, <@U0CAROL> may decide/);
   await approve('U0BOB');
   await vi.waitFor(() => expect(rig.root()).toContain('approval 1/2'), WAIT);

@@ -61,6 +61,12 @@ const FACTS: MoveFacts = {
   hasEvidence: true,
   debt: { restartsInDay: 0, hiddenBytesPerHour: null, windowSeconds: HOUR },
 };
+const NODE = 16 * 1024 * MIB;
+const RESERVE = NODE / 10;
+const web1 = { host: 'web1', instances: 4, limits: 4, roomBytes: 6 * 1024 * MIB, totalBytes: NODE, ageSeconds: 20 };
+const roomy = (changes: Partial<typeof web1>): Partial<MoveFacts> => ({
+  capture: { ...capture, hosts: [{ ...web1, ...changes }] },
+});
 const near = (estimate: number): CompareFinding => ({
   ...compare,
   analysis: { ...compare.analysis, timeToLimitSeconds: { estimate, low: estimate, high: estimate } },
@@ -95,6 +101,13 @@ describe('moves', () => {
       /not known/,
     ],
     ['a limit that is not known', 2, { capture: { ...capture, limitBytes: null } }, 'red', /not known/],
+    ['a limit on a node with room', 2, roomy({}), 'green', /web1 has 6.00 GiB to spare.*4 × 250 MiB/],
+    ['a limit on a node with just enough', 2, roomy({ roomBytes: 1000 * MIB + RESERVE }), 'green', /has room/],
+    ['a limit on a node with a byte too little', 2, roomy({ roomBytes: 1000 * MIB + RESERVE - 1 }), 'red', /no room/],
+    ['one limit that all instances share', 2, roomy({ limits: 1, roomBytes: 250 * MIB + RESERVE }), 'green', /1 × 250/],
+    ['a limit while one node is not known', 2, roomy({ instances: 3 }), 'amber', /3 of 4 instances looked at/],
+    ['a limit while a node is full and one not known', 2, roomy({ instances: 3, roomBytes: 0 }), 'red', /no room/],
+    ['a limit and a look that is old', 2, roomy({ ageSeconds: 301 }), 'amber', /no node was looked at/],
     ['a restart before anybody looked', 3, { hasEvidence: false }, 'amber', /look into the process first/],
     ['a restart with minutes left', 3, { hasEvidence: false, compare: near(600) }, 'green', /minutes away/],
     ['a second restart of the day', 3, { debt: { ...FACTS.debt, restartsInDay: 1 } }, 'green', /evidence/],
@@ -152,6 +165,14 @@ describe('the debt of restarts', () => {
     expect((debt.hiddenBytesPerHour ?? 0) / MIB).toBeCloseTo((38 * 6) / 7, 5);
     expect(debt.restartsInDay).toBe(0);
     expect(restartDebt(nightly('recycle'), now - 60, 0).restartsInDay).toBe(1);
+  });
+
+  it('counts a rolling restart once, and the next one as another', () => {
+    const [life] = nightly('restart').instances;
+    if (life === undefined) throw new Error('no life');
+    const ends = [now - 7200, now - 6900, now - 6400, now - 600];
+    const instances = ends.map((endedAt, i) => ({ ...life, instance: `r${i}`, endedAt }));
+    expect(restartDebt({ ...nightly('restart'), instances }, now, 0).restartsInDay).toBe(2);
   });
 
   it('is none by deploys, and none that is not seen', () => {

@@ -1,9 +1,10 @@
 import type { Redis } from 'ioredis';
-import type { InstanceMemory, ServiceMemory } from '../../analysis/memory.ts';
+import type { HostRoom, InstanceMemory, ServiceMemory } from '../../analysis/memory.ts';
 import { type Failure, failed, inconclusive, messageOf, type Outcome, ok } from '../../errors.ts';
 import type { MemorySource } from '../../triage/ports.ts';
 import { formatDuration } from '../../units.ts';
 import { tightestLimit, toDeploys } from './collector-lives.ts';
+import { readCollectorStats } from './collector-stats.ts';
 import { HEARTBEAT_TTL_SECONDS, isSiteAlive } from './heartbeat.ts';
 import { createInstanceStore, type InstanceRecord, MAX_RECORDS } from './instance-store.ts';
 import { createSampleStore } from './sample-store.ts';
@@ -43,10 +44,11 @@ export function collectorMemory({
   async function read(service: string, configured: CollectedService, sinceSeconds: number) {
     const nowSeconds = now() / 1000;
     const since = nowSeconds - Math.min(sinceSeconds, keepSeconds);
-    const [isAlive, records, kills] = await Promise.all([
+    const [isAlive, records, kills, stats] = await Promise.all([
       isSiteAlive(redis, prefix, configured.site),
       instances.list(service),
       instances.listOomKills(service, since),
+      isHistory ? [] : readCollectorStats(redis, prefix, configured.site),
     ]);
     const wanted = inWindow(records, since, isHistory ? MAX_RECORDS : READ_ENDED);
     const names = wanted.map(({ instance }) => instance);
@@ -67,6 +69,7 @@ export function collectorMemory({
       instances: lives,
       limitBytes: configured.limitBytes ?? tightestLimit(wanted),
       oomKillsAt: kills.map(({ at }) => at),
+      hosts: toHosts(service, stats),
       deploys: toDeploys(records),
     });
   }
@@ -85,6 +88,16 @@ export function collectorMemory({
       }
     },
   };
+}
+
+function toHosts(service: string, stats: Awaited<ReturnType<typeof readCollectorStats>>): HostRoom[] {
+  return stats.flatMap(({ host, rooms, ageSeconds }) => {
+    const room = rooms?.services.find((one) => one.service === service);
+    if (rooms == null || room === undefined) return [];
+    const { instances, limits, roomBytes } = room;
+    const { totalBytes } = rooms;
+    return [{ host, instances, limits, roomBytes, totalBytes, ageSeconds: ageSeconds + rooms.ageSeconds }];
+  });
 }
 
 function inWindow(records: readonly InstanceRecord[], since: number, mostEnded: number): InstanceRecord[] {

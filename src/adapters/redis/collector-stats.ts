@@ -13,6 +13,17 @@ export const CollectorStats = z.object({
   /** Samples lost since its start. */
   droppedSamples: z.number(),
   residentBytes: z.number(),
+  /** Memory of its machine that services there could still be given; null or absent: not known. */
+  rooms: z
+    .object({
+      ageSeconds: z.number(),
+      totalBytes: z.number(),
+      services: z.array(
+        z.object({ service: z.string(), instances: z.number(), limits: z.number(), roomBytes: z.number() }),
+      ),
+    })
+    .nullable()
+    .optional(),
 });
 export type CollectorStats = z.infer<typeof CollectorStats>;
 
@@ -37,12 +48,12 @@ export async function readCollectorStats(
   redis: Redis,
   prefix: string,
   site: string,
-): Promise<(CollectorStats & { ageSeconds: number })[]> {
-  const [stored, [seconds]] = await Promise.all([redis.hvals(collectorStatsKey(prefix, site)), redis.time()]);
-  return stored.flatMap((text) => {
+): Promise<(CollectorStats & { host: string; ageSeconds: number })[]> {
+  const [stored, [seconds]] = await Promise.all([redis.hgetall(collectorStatsKey(prefix, site)), redis.time()]);
+  return Object.entries(stored).flatMap(([host, text]) => {
     const [at = '', ...json] = text.split(' ');
     const ageSeconds = Math.max(0, Number(seconds) - Number(at));
     if (ageSeconds > HEARTBEAT_TTL_SECONDS) return [];
-    return parseJson(CollectorStats, json.join(' ')).map((stats) => ({ ...stats, ageSeconds }));
+    return parseJson(CollectorStats, json.join(' ')).map((stats) => ({ ...stats, host, ageSeconds }));
   });
 }

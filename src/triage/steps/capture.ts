@@ -32,6 +32,7 @@ export async function capture({ ports, service, analyze }: StepContext): Promise
       startedAt: startedAt === null ? null : new Date(startedAt * 1000).toISOString(),
     })),
     limitBytes: memory.limitBytes,
+    ...(memory.hosts === undefined ? {} : { hosts: [...memory.hosts] }),
     growth,
     oomKills: countOomKills(memory, nowSeconds, policy.critical.withinSeconds),
   };
