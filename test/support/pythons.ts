@@ -6,9 +6,12 @@ import { join } from 'node:path';
 export type Python = { version: string; path: string };
 
 /** The CPython minor versions that memtriage supports. A missing one is skipped by name, never silently. */
-export const SUPPORTED = ['3.8', '3.9', '3.10', '3.11', '3.12', '3.13'] as const;
+export const SUPPORTED = ['3.8', '3.9', '3.10', '3.11', '3.12', '3.13', '3.14'] as const;
 
-/** One interpreter for each supported minor version that this machine has: pyenv's first, then those on the PATH. */
+/**
+ * One interpreter for each supported minor version that this machine has: those of `MEMTRIAGE_TEST_PYTHONS` (paths with
+ * colons between them), then pyenv's, then those on the PATH.
+ */
 export function findPythons(): Python[] {
   known ??= askAll();
   return [...known];
@@ -30,11 +33,24 @@ function askAll(): Python[] {
 }
 
 function candidates(): string[] {
+  const named = (process.env['MEMTRIAGE_TEST_PYTHONS'] ?? '').split(':').filter((path) => path !== '');
   const versions = join(process.env['PYENV_ROOT'] ?? join(homedir(), '.pyenv'), 'versions');
   const pyenv = existsSync(versions) ? readdirSync(versions).map((v) => join(versions, v, 'bin', 'python3')) : [];
   const names = [...SUPPORTED.map((minor) => `python${minor}`), 'python3'];
   const onPath = (process.env['PATH'] ?? '').split(':').flatMap((dir) => names.map((name) => join(dir, name)));
-  return [...pyenv, ...onPath].filter((path) => existsSync(path));
+  return [...named, ...pyenv, ...onPath].filter((path) => existsSync(path));
+}
+
+/** Another kind of Python that this machine has, or null: tests of it are skipped by name. */
+export function findOther(kind: 'pypy' | 'free-threaded'): string | null {
+  const names = kind === 'pypy' ? ['pypy3'] : ['python3.14t', 'python3.13t'];
+  const onPath = (process.env['PATH'] ?? '').split(':').flatMap((dir) => names.map((name) => join(dir, name)));
+  const test =
+    kind === 'pypy' ? "sys.implementation.name == 'pypy'" : "not getattr(sys, '_is_gil_enabled', lambda: True)()";
+  const is = (path: string) =>
+    spawnSync(path, ['-I', '-c', `import sys; sys.exit(not (${test}))`], { timeout: 10_000 }).status === 0;
+  const named = (process.env['MEMTRIAGE_TEST_PYTHONS'] ?? '').split(':');
+  return [...named, ...onPath].filter((path) => existsSync(path)).find(is) ?? null;
 }
 
 function versionOf(path: string): string | null {

@@ -14,7 +14,10 @@ export type AttachOptions = {
   signal: AbortSignal;
 };
 
-/** `socketPath`: as we reach it. `stoppedSeconds`: the longest time for which the target's main thread was held. */
+/**
+ * `socketPath`: as we reach it. `stoppedSeconds`: the longest time for which the target's main thread was held; 0: it
+ * was not, CPython itself let the probe in (`sys.remote_exec`, 3.14 and later).
+ */
 export type Attached = { socketPath: string; stoppedSeconds: number };
 
 /** What the injector gives the target to answer: 0.2 s on an idle machine, seconds where the interpreter's lock is held. */
@@ -34,8 +37,8 @@ const Answer = z.discriminatedUnion('ok', [
 type Answer = z.infer<typeof Answer>;
 
 /**
- * Starts the probe in a running CPython 3.8 to 3.13 that knows nothing of it (x86-64 Linux, ptrace; docs/probe.md,
- * "Attaching"). Safe to repeat: a process has one probe, and its socket is told. Failures name who refused and the cure.
+ * Starts the probe in a running CPython 3.8 to 3.14 that knows nothing of it (x86-64 Linux, ptrace; from 3.14 on by
+ * CPython's own means where they serve; docs/probe.md, "Attaching"). Safe to repeat: a process has one probe, and its socket is told. Failures name who refused and the cure.
  * An abort does not interrupt an injection: it ends by itself within seconds.
  */
 export async function attachProbe(target: AttachTarget, options: AttachOptions): Promise<Outcome<Attached>> {
@@ -77,18 +80,29 @@ async function runInjector(target: AttachTarget, options: AttachOptions): Promis
   const { pid, startTicks, release } = target;
   const subject = [pid, startTicks, options.probeDirectory, options.socketDirectory, release ?? '', ANSWER_SECONDS];
   const argv = ['-I', '-S', '-B', program, ...subject.map(String)];
+  let why = 'there is no Python 3.8 or later on this machine to attach with';
   for (const python of [...ownInterpreter(pid), 'python3', ...PYTHONS]) {
     const run = await finished(spawn(python, argv, { env: { PATH: INTERPRETER_PATH }, stdio: 'pipe' }));
     const answer = Answer.safeParse(parseJson(run.stdout));
     if (answer.success && (answer.data.ok || answer.data.code !== 'python')) return answer.data;
     if (run.isBegun && !answer.success) return broken(run.stderr);
+    if (answer.success && !answer.data.ok) why = `process ${pid} can't be attached to: ${answer.data.why}`;
   }
-  return failed('operator', 'there is no Python 3.8 or later on this machine to attach with', 'install python3');
+  return failed('operator', why, 'install such a Python, or preload the probe');
 }
 
 /** Nothing of our environment, which holds secrets, goes to the child. */
 const INTERPRETER_PATH = '/usr/local/bin:/usr/bin:/bin';
-const PYTHONS = ['python3.13', 'python3.12', 'python3.11', 'python3.10', 'python3.9', 'python3.8'];
+const PYTHONS = [
+  'python3.15',
+  'python3.14',
+  'python3.13',
+  'python3.12',
+  'python3.11',
+  'python3.10',
+  'python3.9',
+  'python3.8',
+];
 
 /** The target's own interpreter, where running it as ourselves gives its owner no right that he has not already. */
 function ownInterpreter(pid: number): string[] {
@@ -149,7 +163,12 @@ function toFailure(pid: number, { code, why }: Extract<Answer, { ok: false }>): 
       return failed('operator', sentence, PRELOAD);
     case 'too-early':
       return inconclusive('upstream', sentence, 'ask again in a second');
+    case 'disabled':
+      return failed('operator', sentence, `start it without that; else ${PRELOAD}`);
+    case 'no-place':
+      return failed('operator', sentence, `let its user write to /tmp; else ${PRELOAD}`);
     case 'unresponsive':
+    case 'asleep':
     case 'silent':
       return inconclusive('upstream', sentence, '`py-spy dump` shows where it is; ask again when it runs');
     default:

@@ -11,8 +11,8 @@ import sys
 def main(arguments):
     if sys.version_info < (3, 8):
         return {"ok": False, "code": "python", "why": "this Python is older than 3.8"}
-    from inject import attach
     from refusal import Refused
+    from ways import attach
 
     pid, start_ticks, probe_directory, socket_directory, release, seconds = arguments
     try:

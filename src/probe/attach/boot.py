@@ -1,6 +1,6 @@
 """Runs in a thread of its own inside the process: loads the probe's modules from this text, starts it, and answers.
 
-`SOURCES`, `DIRECTORY`, `RELEASE`, `ANSWER_AT` and `ANSWER_BYTES` stand before it. Nothing is read from files, so that
+`SOURCES`, `DIRECTORY`, `RELEASE`, `ANSWER_IN`, `ANSWER_AT` and `ANSWER_BYTES` stand before it. Nothing is read from files, so that
 the process needs no right to read ours, and nothing stays but the modules of the probe.
 """
 
@@ -53,11 +53,11 @@ def _answer():
     except BaseException as error:  # nobody would catch it: the interpreter would print it
         found = {"path": None, "why": "%s: %s" % (type(error).__name__, error)}
     text = json.dumps(found).encode()[: ANSWER_BYTES - 1] + b"\0"  # noqa: F821
-    memory = os.open("/proc/self/mem", os.O_WRONLY | os.O_CLOEXEC)
+    place = os.open(ANSWER_IN, os.O_WRONLY | os.O_CLOEXEC)  # noqa: F821
     try:
-        os.pwrite(memory, text, ANSWER_AT)  # noqa: F821
+        os.pwrite(place, text, ANSWER_AT)  # noqa: F821
     finally:
-        os.close(memory)
+        os.close(place)
 
 
 try:

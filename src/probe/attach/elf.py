@@ -5,6 +5,7 @@ import struct
 from refusal import Refused
 
 X86_64 = 62
+_MACHINES = {183: "aarch64", 243: "riscv64", 21: "ppc64le", 22: "s390x"}
 SHARED_OBJECT = 3
 _LOAD = 1
 _DYNAMIC_SYMBOLS = 11
@@ -17,8 +18,10 @@ def dynamic_symbols(path):
     """
     with open(path, "rb") as file:
         head = file.read(64)
-        if head[:5] != b"\x7fELF\x02" or struct.unpack_from("<H", head, 18)[0] != X86_64:
-            raise Refused("architecture", "it is not an x86-64 program")
+        machine = struct.unpack_from("<H", head, 18)[0] if head[:5] == b"\x7fELF\x02" else None
+        if machine != X86_64:
+            name = _MACHINES.get(machine, "another machine")
+            raise Refused("architecture", "it is for %s, and attaching is for x86-64 only" % name)
         is_absolute = struct.unpack_from("<H", head, 16)[0] != SHARED_OBJECT
         sections = _table(file, head, 40, 58, "<IIQQQQIIQQ")
         base = 0 if is_absolute else min(s[3] for s in _table(file, head, 32, 54, "<IIQQQQQQ") if s[0] == _LOAD)

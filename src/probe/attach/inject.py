@@ -12,8 +12,8 @@ import time
 import moment
 import payload
 import stub
-from interpreter import find_interpreter, read_mappings
-from process import is_uninterruptible, refuse_unfit, why_denied
+from interpreter import read_mappings
+from process import is_uninterruptible
 from refusal import Refused
 from tracer import Gone, Tracer, prepare
 
@@ -27,30 +27,32 @@ _RETRY_SECONDS = 0.0005
 _NUDGE_SECONDS = 0.05
 
 
-def attach(pid, start_ticks, probe_directory, socket_directory, release, seconds):
+# The newest that it was shown to work with.
+NEWEST = (3, 14)
+
+
+def attach(pid, interpreter, probe_directory, socket_directory, release, seconds):
     """Returns {"path", "why", "stoppedSeconds", "longestStopSeconds", "moment"}. Raises Refused."""
-    refuse_unfit(pid, start_ticks)
+    if (interpreter.version or NEWEST) > NEWEST:
+        raise Refused("unsupported", "CPython %d.%d is newer than %d.%d" % (interpreter.version + NEWEST))
     try:
-        with _Attempt(pid, time.monotonic() + seconds) as attempt:
+        with _Attempt(pid, interpreter, time.monotonic() + seconds) as attempt:
             prepare()
             attempt.send(probe_directory, socket_directory, release)
             answer = attempt.wait_for_answer()
             attempt.take_away()
             return {**answer, **attempt.cost()}
-    except PermissionError:
-        raise Refused("denied", why_denied(pid))
-    except (Gone, ProcessLookupError):
+    except Gone:
         raise Refused("gone", "it ended meanwhile")
 
 
 class _Attempt:
-    def __init__(self, pid, deadline):
+    def __init__(self, pid, interpreter, deadline):
         self._pid = pid
+        self._interpreter = interpreter
         self._deadline = deadline
         self._memory = os.open("/proc/%d/mem" % pid, os.O_RDWR | os.O_CLOEXEC)
-        mappings = read_mappings(pid)
-        self._interpreter = find_interpreter(pid, mappings)
-        self._syscall = self._find_syscall(mappings)
+        self._syscall = self._find_syscall(read_mappings(pid))
         self._block = 0
         self._size = 0
         self._stopped_seconds = 0.0

@@ -7,7 +7,6 @@ import struct
 from elf import dynamic_symbols
 from refusal import Refused
 
-NEWEST = (3, 13)
 _FUNCTIONS = ("Py_IsInitialized", "Py_AddPendingCall", "PyGILState_Ensure", "PyRun_SimpleString", "PyGILState_Release")
 _STATE = "_PyRuntime"
 
@@ -26,11 +25,15 @@ def read_mappings(pid):
 
 
 class Interpreter:
-    """functions: {name: address in the process}; state: range of addresses of the interpreter's own state."""
+    """functions: {name: address in the process}; state: range of addresses of the interpreter's own state.
 
-    def __init__(self, functions, state):
+    version: (major, minor), None before 3.11.
+    """
+
+    def __init__(self, functions, state, version):
         self.functions = functions
         self.state = state
+        self.version = version
 
 
 def find_interpreter(pid, mappings):
@@ -43,10 +46,10 @@ def find_interpreter(pid, mappings):
     start = 0 if is_absolute else library.start - library.offset
     if any(name not in symbols for name in (*_FUNCTIONS, _STATE)):
         raise Refused("not-cpython", "%s has not the functions of CPython" % library.path)
-    _refuse_version(pid, library.path, symbols, start)
+    version = _version(pid, library.path, symbols, start)
     state, size = symbols[_STATE]
     functions = {name: start + symbols[name][0] for name in _FUNCTIONS}
-    return Interpreter(functions, range(start + state, start + state + size))
+    return Interpreter(functions, range(start + state, start + state + size), version)
 
 
 def _library(pid, mappings):
@@ -62,15 +65,14 @@ def _library(pid, mappings):
     raise Refused("not-cpython", "its program %s can't be found among its mappings" % program)
 
 
-def _refuse_version(pid, path, symbols, start):
+def _version(pid, path, symbols, start):
     if "_Py_MergeZeroLocalRefcount" in symbols:
         raise Refused("unsupported", "it is a free-threaded build of CPython")
     if "Py_InitializeFromConfig" not in symbols:
         raise Refused("unsupported", "%s is older than CPython 3.8" % path)
-    if "Py_Version" in symbols:  # 3.11 and later
-        with open("/proc/%d/mem" % pid, "rb", buffering=0) as memory:
-            memory.seek(start + symbols["Py_Version"][0])
-            (packed,) = struct.unpack("<I", memory.read(4))
-        version = (packed >> 24, packed >> 16 & 0xFF)
-        if version > NEWEST:
-            raise Refused("unsupported", "CPython %d.%d is newer than %d.%d" % (version + NEWEST))
+    if "Py_Version" not in symbols:  # before 3.11
+        return None
+    with open("/proc/%d/mem" % pid, "rb", buffering=0) as memory:
+        memory.seek(start + symbols["Py_Version"][0])
+        (packed,) = struct.unpack("<I", memory.read(4))
+    return packed >> 24, packed >> 16 & 0xFF

@@ -15,6 +15,18 @@ _LINE = (
     "(o.open('/proc/self/mem', o.O_RDONLY | o.O_CLOEXEC)), (__import__('os'),)))(__import__('_thread'))"
 )
 
+# The same for a file that is run in the main thread.
+_IN_THREAD = (
+    "(lambda t: (t.start_new_thread if type(t.start_new_thread) is type(len) else t.start_new)"
+    "(lambda text: exec(text, {'__name__': 'memtriage_boot'}), ("
+)
+_END = ",)))(__import__('_thread'))"
+_STARTED = b"import os\nplace = os.open(%a, os.O_WRONLY | os.O_CLOEXEC)\nos.pwrite(place, b'+', %20d)\nos.close(place)\n"
+
+
+def _place(path, offset):
+    return b"ANSWER_IN = %a\nANSWER_AT = %20d\n" % (path, offset)
+
 
 def line(address, length):
     """The line that the interpreter runs in the main thread."""
@@ -37,7 +49,16 @@ class Text:
 
     def answering_at(self, address):
         # The mapping of our memory is closed first: the thread needs it no more.
-        return b"__import__('os').close(mem)\nANSWER_AT = %20d\n" % address + self._rest
+        return b"__import__('os').close(mem)\n" + _place("/proc/self/mem", address) + self._rest
+
+    def in_file(self, path):
+        """The whole file, for sys.remote_exec; the answer comes after its end, behind one byte that tells of the start."""
+        length = len(self._in_file(path, 0))
+        return self._in_file(path, length)
+
+    def _in_file(self, path, length):
+        text = _STARTED % (path, length) + _place(path, length + 1) + self._rest
+        return ("%s%r%s\n" % (_IN_THREAD, text.decode(), _END)).encode()
 
 
 def _sources(package):

@@ -2,10 +2,13 @@
 
 import os
 import platform
+import time
 
 from refusal import Refused
 
 _SYS_PTRACE = 1 << 19
+# Reads from a slow disk take less.
+_STUCK_SECONDS = 1.0
 
 
 def refuse_unfit(pid, start_ticks):
@@ -22,6 +25,32 @@ def refuse_unfit(pid, start_ticks):
         raise Refused("traced", "process %s traces it already" % status["TracerPid"])
     if status.get("Seccomp") == "1":
         raise Refused("denied", "it runs under strict seccomp")
+    _refuse_stuck(pid)
+
+
+def _refuse_stuck(pid):
+    """A thread in an uninterruptible wait can't be stopped. A wait for a disk is over soon, one for a vfork child may not be."""
+    end = time.monotonic() + _STUCK_SECONDS
+    while is_uninterruptible(pid):
+        if time.monotonic() > end:
+            raise Refused("unresponsive", "its main thread waits in the kernel and can't be stopped (state D)")
+        time.sleep(0.02)
+
+
+def refuse_unwilling(pid):
+    """Raises Refused: whoever started it wants no debugger inside (CPython 3.14 and later)."""
+    environment = _read("/proc/%d/environ" % pid).split("\0")
+    words = _read("/proc/%d/cmdline" % pid).replace("-X\0", "-X").split("\0")
+    named = [word for word in environment if word.startswith("PYTHON_DISABLE_REMOTE_DEBUG=") and word[-1] != "="]
+    named += [word for word in words if word.startswith("-Xdisable-remote-debug")]
+    if named:
+        raise Refused("disabled", "it was started with %s" % named[0])
+
+
+def effective_user(pid):
+    """(uid, gid) with which it opens files."""
+    status = _status(pid)
+    return int(status["Uid"].split()[1]), int(status["Gid"].split()[1])
 
 
 def why_denied(pid):

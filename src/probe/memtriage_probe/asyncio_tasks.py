@@ -39,6 +39,8 @@ def pending_tasks():
     module = sys.modules.get("asyncio.tasks")
     if type(module) is not types.ModuleType or "_asyncio" not in sys.modules:
         return None
+    if sys.version_info >= (3, 14):
+        return _tasks_of_loops()
     found = []
     for name in ("_scheduled_tasks", "_eager_tasks", "_all_tasks"):
         known = module.__dict__.get(name)
@@ -47,6 +49,27 @@ def pending_tasks():
         if type(known) is set:
             found.extend(list(known)[: MOST_TASKS - len(found)])
     return [task for task in map(_alive, found) if task is not None]
+
+
+def _tasks_of_loops():
+    """From 3.14 on the tasks of a loop are known to C code only. None: no loop runs in Python (uvloop's does not)."""
+    events = sys.modules.get("asyncio.base_events")
+    loop_type = events.__dict__.get("BaseEventLoop") if type(events) is types.ModuleType else None
+    running = loop_type.__dict__.get("run_forever") if type(loop_type) is type else None
+    if type(running) is not types.FunctionType:
+        return None
+    loops = [loop for frame in sys._current_frames().values() for loop in _loops_below(frame, running.__code__)]
+    if not loops:
+        return None
+    tasks = [task for loop in loops for task in sys.modules["_asyncio"].all_tasks(loop)]
+    return tasks[:MOST_TASKS]
+
+
+def _loops_below(frame, code):
+    while frame is not None:
+        if frame.f_code is code:
+            yield frame.f_locals["self"]
+        frame = frame.f_back
 
 
 def _alive(held):
