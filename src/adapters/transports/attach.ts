@@ -163,6 +163,8 @@ function toFailure(pid: number, { code, why }: Extract<Answer, { ok: false }>): 
       return failed('operator', sentence, PRELOAD);
     case 'too-early':
       return inconclusive('upstream', sentence, 'ask again in a second');
+    case 'pypy':
+      return failed('operator', sentence, 'run the service on CPython to see its inside');
     case 'disabled':
       return failed('operator', sentence, `start it without that; else ${PRELOAD}`);
     case 'no-place':

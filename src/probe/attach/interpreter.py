@@ -59,6 +59,8 @@ def _library(pid, mappings):
     for mapping in files:
         if re.search(r"/libpython\d[^/]*\.so", mapping.path):
             return mapping
+    if any("/libpypy" in mapping.path for mapping in files):
+        raise Refused("pypy", "it runs PyPy, not CPython")
     for mapping in files:
         if mapping.path == program:
             return mapping

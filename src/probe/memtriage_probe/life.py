@@ -7,6 +7,7 @@ child opens a socket of its own.
 
 import _signal
 import os
+import sys
 
 from . import fork_warning, gc_watch
 from .door import Closed, Door
@@ -59,6 +60,9 @@ def start(directory=None, release=None):
     try:
         if _life.owner == os.getpid() and _life.door is not None:
             return _life.door.path
+        if sys.implementation.name != "cpython":
+            _life.why_not = "%s is not CPython: its memory can be seen from outside only" % sys.implementation.name
+            return None
         _life.directory = directory or os.environ.get("MEMTRIAGE_SOCKET_DIR")
         _life.release = release or os.environ.get("MEMTRIAGE_RELEASE") or None
         if not _life.directory:
