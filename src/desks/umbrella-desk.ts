@@ -46,7 +46,7 @@ export type UmbrellaDesk = {
   /** Null: this incident pages its team; else who was paged for it already. */
   claimPage(incident: Incident, team: string): Promise<Spared | null>;
   /** Brings the umbrella's thread to what is stored, if the incident is under one. */
-  show(incidentId: string): Promise<void>;
+  show(incident: Incident | null): Promise<void>;
   /** The line on the root of a child. */
   part(incident: Incident): Promise<RootPart>;
   /** Its root is in Slack: the roots of its children can link to it. */
@@ -104,8 +104,7 @@ export function createUmbrellaDesk(parts: UmbrellaDeskParts): UmbrellaDesk {
       if (done?.isChanged === true) await show(open.id);
       return spared;
     },
-    async show(incidentId) {
-      const incident = await incidents.find(incidentId);
+    async show(incident) {
       if (incident?.umbrella !== undefined) await show(incident.umbrella);
     },
     async part({ umbrella: id, isListed }) {

@@ -160,10 +160,10 @@ async function startBot(world: World): Promise<Bot> {
   const queue = createTriageQueue(connection, prefix);
   closers.add('triage queue', queue.close);
   const refresh = shareRuns(async (incidentId) => {
-    await umbrellas.place(incidentId);
+    const incident = await umbrellas.place(incidentId);
     await consider(incidentId, paging);
     await refreshThread(incidentId, incidents, outbox, { ...runner, rootParts });
-    await umbrellas.show(incidentId);
+    await umbrellas.show(incident);
   });
   const mitigating = openMitigating({ world, incidents, baselines, rollbacks, outbox, refresh });
   const paging = openPaging({
