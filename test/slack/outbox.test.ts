@@ -290,6 +290,12 @@ test('a first OOM kill is shown at once where ordinary edits have used up their 
   for (const id of ids) await outbox.publishReport(anIncident({ id }), aReport({ incident: id, ...bare }));
   const shown = (words: string) => workspace.messages(CHANNEL).filter(({ text }) => text.includes(words)).length;
   await vi.waitFor(() => expect(shown('ROLL BACK')).toBe(2), PATIENTLY);
+  // The channel rests until the third report has its turn (BullMQ's score: milliseconds x 4096).
+  const client = redis.connect();
+  await vi.waitFor(async () => {
+    const [, score = '0'] = await client.zrange(`${prefix}:slack:delayed`, '0', '0', 'WITHSCORES');
+    expect(Number(score) / 4096 - Date.now()).toBeGreaterThan(20_000);
+  }, PATIENTLY);
   const told = { source: 'Alertmanager', kind: 'oom' as const, name: 'OOMKilled', summary: '', instance: 'pod-1' };
   const killed = (key: string, before: AlertTally | null) => {
     const occurrence = { ...told, key, fingerprint: null, startsAt: '2026-11-22T10:00:00Z' };
