@@ -8,6 +8,7 @@ import { createOutboxQueue, OUTBOX_QUEUE, RETENTION_MS, wakeChannel } from './ou
 import { deliverChannel } from './outbox-delivery.ts';
 import { OUTBOX_LIMITS, type OutboxLimits } from './outbox-limits.ts';
 import { OutboxStore } from './outbox-store.ts';
+import { PRIORITY } from './outbox-thread.ts';
 import type { SlackWeb } from './slack-web.ts';
 
 export type OutboxWorkerOptions = {
@@ -38,6 +39,8 @@ const CHANNELS_AT_ONCE = 50;
 const LOCK_MS = 10_000;
 /** Wakes channels whose job was lost with a crash between storing and queueing. */
 const SWEEP_EVERY_MS = 10_000;
+/** Longest rest of a channel with something urgent, such as an OOM kill. */
+const URGENT_REST_MS = 1000;
 /** Rest after Redis failed in the middle of a delivery. */
 const REDIS_REST_MS = 1000;
 
@@ -59,6 +62,9 @@ export async function startOutboxWorker(options: OutboxWorkerOptions): Promise<O
     });
     if (restMs === null) return;
     await job.moveToDelayed(Date.now() + restMs, token);
+    // What is urgent and came while it ran found it at work, and woke nobody.
+    const [first] = restMs > URGENT_REST_MS ? await store.pending(channelId, 1).catch(() => []) : [];
+    if (first?.priority === PRIORITY.urgent) await job.changeDelay(URGENT_REST_MS).catch(() => {});
     throw new DelayedError();
   };
   const worker = new Worker(OUTBOX_QUEUE, process, {
