@@ -10,7 +10,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { readProcess } from '../src/adapters/procfs/process.ts';
+import { readOwner, readProcess } from '../src/adapters/procfs/process.ts';
 import { attachProbe } from '../src/adapters/transports/attach.ts';
 import { unixSocketTransport } from '../src/adapters/transports/unix-socket.ts';
 import { findPythons } from '../test/support/pythons.ts';
@@ -47,7 +47,7 @@ async function attachOnce(python: string, life: string): Promise<Pick<Result, 'h
   const pid = child.pid ?? 0;
   try {
     await once(child.stdout, 'data');
-    const target = { pid, startTicks: readProcess(pid)?.startTicks ?? 0, release: null };
+    const target = { pid, startTicks: readProcess(pid)?.startTicks ?? 0, release: null, owner: readOwner(pid) ?? 0 };
     const signal = new AbortController().signal;
     const options = { probeDirectory: PROBE_DIR, socketDirectory: join(home, 's'), signal };
     const outcome = await attachProbe(target, options);

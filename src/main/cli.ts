@@ -7,7 +7,8 @@ const USAGE = `memtriage: on-call bot for the memory of Python services
   memtriage bot                     Slack, alerts, triage jobs; any number of replicas
   memtriage collector [--site NAME] samples the processes of its site, looks into them
   memtriage triage SERVICE [--json] [--since 6h] [--watch 60s] [--no-snapshot]
-  memtriage triage --pid PID ...    the same for one process of this machine that no configuration knows
+  memtriage triage --pid PID ...    the same for one process of this machine that no configuration knows;
+                                    also [--no-attach] [--fork]
   memtriage analyze FILE|- [--json] recorded RSS series in, verdicts out
   memtriage baseline show|set|revert SERVICE
   memtriage replay SERVICE [--since 14d] [--policy FILE] [--json]

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { readMemoryCgroup, readOomKills } from '../adapters/procfs/cgroup.ts';
 import { lookFromOutside } from '../adapters/procfs/layers.ts';
+import { readOwner } from '../adapters/procfs/process.ts';
 import { attachProbe } from '../adapters/transports/attach.ts';
 import { lookInside } from '../adapters/transports/look-inside.ts';
 import { lookTwice } from '../adapters/transports/look-twice.ts';
@@ -66,7 +67,10 @@ type Reached = { socketPath: string | null; notes: readonly string[] };
 async function reach(target: Target, attachIn: string | null, signal: AbortSignal): Promise<Reached> {
   const { socketPath } = target;
   if (attachIn === null || (socketPath !== null && existsSync(socketPath))) return { socketPath, notes: [] };
-  const attached = await attachProbe(target, {
+  const owner = readOwner(target.pid);
+  if (owner === null) return { socketPath: null, notes: [] };
+  const attaching = { ...target, owner };
+  const attached = await attachProbe(attaching, {
     probeDirectory: probePath(),
     socketDirectory: attachIn,
     signal,

@@ -11,10 +11,12 @@ export type TriageArguments = {
   takeSnapshot: boolean;
   /** May a process without a probe get one: the person who names a process consents to it. */
   attach: boolean;
+  /** May a forked child of the process read its whole heap; of a service, its configuration says so. */
+  fork: boolean;
 };
 
 const USAGE =
-  'Use `memtriage triage SERVICE|--pid PID [--json] [--since 6h] [--watch 60s] [--no-snapshot] [--no-attach]`.';
+  'Use `memtriage triage SERVICE|--pid PID [--json] [--since 6h] [--watch 60s] [--no-snapshot]`; with --pid also [--no-attach] [--fork].';
 const DEFAULT_SINCE = '24h';
 /** Without history there is nothing to say of growth: a lone process is watched for a minute unless told otherwise. */
 const DEFAULT_WATCH_OF_PID = '60s';
@@ -25,6 +27,8 @@ export function parseTriageArguments(args: readonly string[]): TriageArguments {
   const [service, ...rest] = positionals;
   const isPid = values.pid !== undefined;
   if (rest.length > 0 || isPid === (service !== undefined)) throw new CommandError(EXIT_USAGE, 'wrong words', USAGE);
+  if (!isPid && values.fork === true)
+    throw new CommandError(EXIT_USAGE, '--fork is for --pid', 'Of a service, set `snapshot: { fork: true }`.');
   const watch = values.watch ?? (isPid ? DEFAULT_WATCH_OF_PID : '0s');
   return {
     target: service === undefined ? { pid: readPid(values.pid ?? '') } : { service },
@@ -33,6 +37,7 @@ export function parseTriageArguments(args: readonly string[]): TriageArguments {
     watchSeconds: readDuration('--watch', watch),
     takeSnapshot: values['no-snapshot'] !== true,
     attach: isPid && values['no-attach'] !== true,
+    fork: values.fork === true,
   };
 }
 
@@ -48,6 +53,7 @@ function parse(args: readonly string[]) {
         watch: { type: 'string' },
         'no-snapshot': { type: 'boolean' },
         'no-attach': { type: 'boolean' },
+        fork: { type: 'boolean' },
       },
     });
   } catch (error) {

@@ -44,7 +44,7 @@ export async function triageProcess(pid: number, asked: TriageArguments, signal:
   logger.info({ pid, seconds: asked.watchSeconds }, 'watching the process');
   const samples = await watchProcess(first, asked.watchSeconds, signal);
   return await triage(incident, runbook, {
-    ports: await portsOf(first, samples, asked.attach),
+    ports: await portsOf(first, samples, asked),
     service: {
       name: incident.service,
       site: 'local',
@@ -105,7 +105,11 @@ async function forgetEnded(directory: string): Promise<void> {
   await Promise.all(ended.map(removeStale));
 }
 
-async function portsOf(first: ProcessReading, samples: readonly Sample[], attach: boolean): Promise<Ports> {
+async function portsOf(
+  first: ProcessReading,
+  samples: readonly Sample[],
+  { attach, fork }: TriageArguments,
+): Promise<Ports> {
   const target = await toTarget(first);
   const attachIn = attach ? privateDirectory(first.pid) : null;
   if (attachIn !== null) await forgetEnded(attachIn);
@@ -119,7 +123,7 @@ async function portsOf(first: ProcessReading, samples: readonly Sample[], attach
         await probeAccess.lookTwice(target, {
           windowSeconds: LOOK_SECONDS,
           attachIn,
-          fork: false,
+          fork,
           sibling: null,
           signal,
         }),
@@ -155,8 +159,18 @@ async function toTarget({ pid, startTicks }: ProcessReading): Promise<ProcessTar
 /** Only a socket of the user who owns the process: in a public directory it could be anybody's. */
 function findSocket(pid: number, instance: string, directories: readonly string[]): string | null {
   const owner = readOwner(pid);
+  if (owner === null) return null;
   const paths = directories.map((directory) => join(directory, `${instance}.sock`));
-  return paths.find((path) => lstatSync(path, { throwIfNoEntry: false })?.uid === owner) ?? null;
+  return paths.find((path) => ownerOfFile(path) === owner) ?? null;
+}
+
+/** Null: it is not there, or lies in a directory that we may not enter. */
+function ownerOfFile(path: string): number | null {
+  try {
+    return lstatSync(path).uid;
+  } catch {
+    return null;
+  }
 }
 
 function watchedMemory(first: ProcessReading, target: ProcessTarget, samples: readonly Sample[]): MemorySource {

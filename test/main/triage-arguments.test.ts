@@ -12,8 +12,9 @@ describe('the words after `memtriage triage`', () => {
     ],
     ['checkout --json --since 6h', { json: true, sinceSeconds: 6 * 3600, attach: false }],
     ['--no-snapshot checkout --watch 90s', { target: { service: 'checkout' }, watchSeconds: 90, takeSnapshot: false }],
-    ['--pid 4711', { target: { pid: 4711 }, watchSeconds: 60, attach: true }],
+    ['--pid 4711', { target: { pid: 4711 }, watchSeconds: 60, attach: true, fork: false }],
     ['--pid 4711 --no-attach', { target: { pid: 4711 }, attach: false }],
+    ['--pid 4711 --fork', { fork: true, attach: true }],
     ['--pid 4711 --watch 0s', { target: { pid: 4711 }, watchSeconds: 0 }],
   ])('%s', (words, expected) => {
     expect(parseTriageArguments(words.split(' '))).toMatchObject(expected);
@@ -24,6 +25,7 @@ describe('the words after `memtriage triage`', () => {
     ['checkout payments', /wrong words/],
     ['checkout --pid 1', /wrong words/],
     ['checkout --jsn', /--jsn/],
+    ['checkout --fork', /--fork is for --pid/],
     ['checkout --since', /--since/],
     ['checkout --since 6', /--since 6 is not a duration/],
     ['checkout --watch=-5s', /--watch -5s is not a duration/],
@@ -41,6 +43,6 @@ describe('the words after `memtriage triage`', () => {
     if (!(thrown instanceof CommandError)) throw new Error('it was taken');
     expect(thrown.exitCode).toBe(64);
     expect(thrown.message).toMatch(message);
-    expect(thrown.tryThis).toMatch(/^(Use `memtriage triage|Write 90s)/);
+    expect(thrown.tryThis).toMatch(/^(Use `memtriage triage|Write 90s|Of a service, set `snapshot)/);
   });
 });

@@ -188,6 +188,17 @@ describe.concurrent('memtriage triage --pid', () => {
     expect(again.snapshot?.notes.join()).not.toContain('attached');
   });
 
+  it('with --fork names what only a local variable holds', async (test) => {
+    const stage = await openOwnStage(test);
+    const hidden = LEAKING.replace('QUEUE = []', 'def main():\n  queue = []').replace(
+      /^print[^]*$/m,
+      '  print("ready", flush=True)\n  while True:\n    queue.append({"payload": bytearray(30000)})\n    time.sleep(0.01)\nmain()\n',
+    );
+    const { pid } = await stage.python(hidden, UNPREPARED);
+    const { snapshot } = await triage(stage, '--pid', String(pid), '--watch', '1s', '--fork');
+    expect(snapshot?.containers).toContainEqual(expect.objectContaining({ path: '__main__.main.<local queue>' }));
+  });
+
   it('with --no-attach looks from outside only, and says what the inside would need', async (test) => {
     const stage = await openOwnStage(test);
     const bare = await pidOf(stage.python(LEAKING, UNPREPARED));

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { lookFromOutside } from '../../src/adapters/procfs/layers.ts';
-import { readProcess } from '../../src/adapters/procfs/process.ts';
+import { readOwner, readProcess } from '../../src/adapters/procfs/process.ts';
 import { attachProbe } from '../../src/adapters/transports/attach.ts';
 import { lookTwice } from '../../src/adapters/transports/look-twice.ts';
 import { anyPython, findOther } from '../support/pythons.ts';
@@ -27,7 +27,7 @@ afterEach(async () => {
 async function attach(pid: number) {
   const startTicks = readProcess(pid)?.startTicks ?? 0;
   const options = { probeDirectory: PROBE_DIR, socketDirectory: join(home, 's'), signal: AbortSignal.timeout(20_000) };
-  return await attachProbe({ pid, startTicks, release: null }, options);
+  return await attachProbe({ pid, startTicks, release: null, owner: readOwner(pid) ?? 0 }, options);
 }
 
 const OTHERS = [

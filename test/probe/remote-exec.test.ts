@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { readProcess } from '../../src/adapters/procfs/process.ts';
+import { readOwner, readProcess } from '../../src/adapters/procfs/process.ts';
 import { attachProbe } from '../../src/adapters/transports/attach.ts';
 import { findPythons } from '../support/pythons.ts';
 import { ask } from './ask.ts';
@@ -35,7 +35,7 @@ async function start(program: string, options: TargetOptions, command = python):
 async function attach({ pid }: Target, socketDirectory = join(home, 'sockets')) {
   const startTicks = readProcess(pid)?.startTicks ?? 0;
   const options = { probeDirectory: PROBE_DIR, socketDirectory, signal: AbortSignal.timeout(20_000) };
-  return await attachProbe({ pid, startTicks, release: null }, options);
+  return await attachProbe({ pid, startTicks, release: null, owner: readOwner(pid) ?? 0 }, options);
 }
 
 function filesFor({ pid }: Target, directory = '/tmp'): string[] {

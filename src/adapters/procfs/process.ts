@@ -1,4 +1,4 @@
-import { readFileSync, statSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { kernelUnits } from './kernel-units.ts';
 
@@ -43,10 +43,14 @@ export function readProcess(pid: number): ProcessReading | null {
   }
 }
 
-/** User that owns the process (its effective uid, unless it is not dumpable: then root); null when it is gone. */
+/**
+ * Effective uid of the process; null when it is gone. The owner of its files in /proc is another one where the process is
+ * not dumpable, as after every setuid(): root.
+ */
 export function readOwner(pid: number): number | null {
   try {
-    return statSync(`/proc/${pid}`).uid;
+    const match = /^Uid:\t\d+\t(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'));
+    return match === null ? null : Number(match[1]);
   } catch {
     return null;
   }

@@ -1,10 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { lstatSync, readlinkSync, statSync } from 'node:fs';
+import { lstatSync, readlinkSync, type Stats, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { type Failure, failed, inconclusive, type Outcome, ok } from '../../errors.ts';
 
-export type AttachTarget = { pid: number; startTicks: number; release: string | null };
+/** `owner`: its effective uid. */
+export type AttachTarget = { pid: number; startTicks: number; release: string | null; owner: number };
 
 export type AttachOptions = {
   /** The directory that `memtriage probe-path` prints. */
@@ -43,7 +44,7 @@ type Answer = z.infer<typeof Answer>;
  */
 export async function attachProbe(target: AttachTarget, options: AttachOptions): Promise<Outcome<Attached>> {
   const root = rootOf(target.pid);
-  const distrust = whyNotTrusted(target.pid, root + options.socketDirectory);
+  const distrust = whyNotTrusted(target, root + options.socketDirectory);
   if (distrust !== null) return distrust;
   if (options.signal.aborted) return inconclusive('us', 'attaching was stopped before it began', 'ask again');
   const answer = await runInjector(target, options);
@@ -66,12 +67,16 @@ function rootOf(pid: number): string {
 }
 
 /** In a public directory anybody could have been the first: the probe refuses such a one too, with fewer words. */
-function whyNotTrusted(pid: number, directory: string): Failure | null {
-  const found = lstatSync(directory, { throwIfNoEntry: false });
-  const owner = statSync(`/proc/${pid}`, { throwIfNoEntry: false })?.uid;
-  if (found === undefined || owner === undefined) return null;
+function whyNotTrusted({ pid, owner }: AttachTarget, directory: string): Failure | null {
+  let found: Stats | undefined;
+  try {
+    found = lstatSync(directory, { throwIfNoEntry: false });
+  } catch {
+    return null; // we may not enter what lies above it: then we may not attach either, and are told why
+  }
+  if (found === undefined) return null;
   if (found.isDirectory() && (found.uid === owner || found.uid === 0) && (found.mode & 0o022) === 0) return null;
-  const why = `${directory} is not a directory that only user ${owner} may write`;
+  const why = `${directory} is not a directory that only user ${owner} of process ${pid} may write`;
   return failed('operator', why, 'find out who made it, and remove it');
 }
 

@@ -53,6 +53,11 @@ def _answer():
     except BaseException as error:  # nobody would catch it: the interpreter would print it
         found = {"path": None, "why": "%s: %s" % (type(error).__name__, error)}
     text = json.dumps(found).encode()[: ANSWER_BYTES - 1] + b"\0"  # noqa: F821
+    if ANSWER_IN == "/proc/self/mem" and not os.access(ANSWER_IN, os.W_OK):  # noqa: F821
+        import ctypes
+
+        ctypes.memmove(ANSWER_AT, text, len(text))  # noqa: F821
+        return
     place = os.open(ANSWER_IN, os.O_WRONLY | os.O_CLOEXEC)  # noqa: F821
     try:
         os.pwrite(place, text, ANSWER_AT)  # noqa: F821

@@ -13,7 +13,7 @@ import moment
 import payload
 import stub
 from interpreter import read_mappings
-from process import is_uninterruptible
+from process import is_closed_to_itself, is_uninterruptible
 from refusal import Refused
 from tracer import Gone, Tracer, prepare
 
@@ -99,6 +99,8 @@ class _Attempt:
                 self._nudge()
                 nudge_at = time.monotonic() + _NUDGE_SECONDS
             time.sleep(0.001)
+        if self._status() == stub.STATUS_DONE and is_closed_to_itself(self._pid):
+            raise Refused("unsupported", "it changed its user or is not dumpable, and its Python has no ctypes to read with")
         raise Refused("silent", self._why_silent())
 
     def take_away(self):

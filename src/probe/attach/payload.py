@@ -7,20 +7,34 @@ _COMMANDS = ("__main__.py", "relay.py")
 
 _HERE = os.path.dirname(os.path.abspath(__file__))
 
-# One expression: no name is left in __main__. gevent replaces start_new_thread, but not its old synonym. The new thread
-# reads the text from its own memory, so that the main thread has only this line to compile.
-_LINE = (
-    "(lambda t: (t.start_new_thread if type(t.start_new_thread) is type(len) else t.start_new)"
-    "(lambda o: (lambda f: exec(__import__('os').pread(f, %d, %d), {'__name__': 'memtriage_boot', 'mem': f}))"
-    "(o.open('/proc/self/mem', o.O_RDONLY | o.O_CLOEXEC)), (__import__('os'),)))(__import__('_thread'))"
-)
+# Its own memory, which a process that is not dumpable (as after setuid()) may not open: then ctypes reads and writes there.
+_MEMORY = "/proc/self/mem"
 
-# The same for a file that is run in the main thread.
-_IN_THREAD = (
-    "(lambda t: (t.start_new_thread if type(t.start_new_thread) is type(len) else t.start_new)"
-    "(lambda text: exec(text, {'__name__': 'memtriage_boot'}), ("
-)
-_END = ",)))(__import__('_thread'))"
+# The new thread reads the text from its own memory, so that the main thread has only a line to compile. Nothing is raised:
+# the interpreter would print it.
+_READER = """try:
+ import os
+ if os.access(%r, os.R_OK):
+  file = os.open(%r, os.O_RDONLY | os.O_CLOEXEC)
+  text = os.pread(file, %d, %d)
+  os.close(file)
+ else:
+  import ctypes
+  text = ctypes.string_at(%d, %d)
+ exec(text)
+except BaseException:
+ pass
+"""
+
+
+def _in_thread(source):
+    """One expression: no name is left in __main__. gevent replaces start_new_thread, but not its old synonym."""
+    return (
+        "(lambda t: (t.start_new_thread if type(t.start_new_thread) is type(len) else t.start_new)"
+        "(exec, (%r, {'__name__': 'memtriage_boot'})))(__import__('_thread'))" % source
+    )
+
+
 _STARTED = b"import os\nplace = os.open(%a, os.O_WRONLY | os.O_CLOEXEC)\nos.pwrite(place, b'+', %20d)\nos.close(place)\n"
 
 
@@ -30,7 +44,7 @@ def _place(path, offset):
 
 def line(address, length):
     """The line that the interpreter runs in the main thread."""
-    return (_LINE % (length, address)).encode() + b"\0"
+    return _in_thread(_READER % (_MEMORY, _MEMORY, length, address, address, length)).encode() + b"\0"
 
 
 class Text:
@@ -48,8 +62,7 @@ class Text:
         self._rest = "".join("%s = %r\n" % pair for pair in values.items()).encode() + boot.encode()
 
     def answering_at(self, address):
-        # The mapping of our memory is closed first: the thread needs it no more.
-        return b"__import__('os').close(mem)\n" + _place("/proc/self/mem", address) + self._rest
+        return _place(_MEMORY, address) + self._rest
 
     def in_file(self, path):
         """The whole file, for sys.remote_exec; the answer comes after its end, behind one byte that tells of the start."""
@@ -58,7 +71,7 @@ class Text:
 
     def _in_file(self, path, length):
         text = _STARTED % (path, length) + _place(path, length + 1) + self._rest
-        return ("%s%r%s\n" % (_IN_THREAD, text.decode(), _END)).encode()
+        return _in_thread(text.decode()).encode() + b"\n"
 
 
 def _sources(package):

@@ -53,6 +53,12 @@ def effective_user(pid):
     return int(status["Uid"].split()[1]), int(status["Gid"].split()[1])
 
 
+def is_closed_to_itself(pid):
+    """Its files in /proc belong to another user than it is: it may not open its own memory there."""
+    user = effective_user(pid)[0]
+    return user != 0 and os.stat("/proc/%d" % pid).st_uid != user
+
+
 def why_denied(pid):
     """The likeliest cause of a refused ptrace, as the end of a sentence."""
     status, own = _status(pid), _status(os.getpid())
