@@ -41,6 +41,8 @@ export type OutsideLook = {
   openFiles: number | null;
   minorFaults: number;
   majorFaults: number;
+  /** Another one at the second look: the process runs another program since. Null: not to be seen. */
+  stackStart: number | null;
   /** PSI `some avg10` of the process's cgroup, else of the machine; 0..1. */
   memoryPressureRatio: number | null;
   /** Null: no cgroup of it has a limit. */

@@ -49,8 +49,9 @@ export function toOutsideLook(
   const mappings = smaps === null || smaps === '' ? null : parseSmaps(smaps);
   const rssBytes = mappings === null ? vmRss(status) : sumOf(mappings);
   if (rssBytes === null) return ended(target);
-  const { state, threads, minorFaults, majorFaults } = process;
-  return ok({ at: Date.now(), rssBytes, mappings, state, threads, openFiles, minorFaults, majorFaults, ...rest });
+  const { state, threads, minorFaults, majorFaults, stackStart } = process;
+  const faults = { minorFaults, majorFaults };
+  return ok({ at: Date.now(), rssBytes, mappings, state, threads, openFiles, ...faults, stackStart, ...rest });
 }
 
 function ended({ pid }: LookTarget): Outcome<OutsideLook> {

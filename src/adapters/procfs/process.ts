@@ -78,17 +78,20 @@ export type ProcessStat = {
   majorFaults: number;
   threads: number;
   startTicks: number;
+  /** Where its stack begins, another address with each program that it runs; null: we may not see it. */
+  stackStart: number | null;
 };
 
 /** Fields of /proc/PID/stat. The name in parentheses may hold anything, `)` and newlines too: fields count from the last `)`. */
 export function parseStat(text: string): ProcessStat | null {
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
   // Numbers of the fields in proc(5), whose third is the first here.
-  const [state, ...numbers] = [3, 4, 10, 12, 20, 22].map((field) => fields[field - 3]);
-  const [ppid, minorFaults, majorFaults, threads, startTicks] = numbers.map(Number);
+  const [state, ...numbers] = [3, 4, 10, 12, 20, 22, 28].map((field) => fields[field - 3]);
+  const [ppid, minorFaults, majorFaults, threads, startTicks, stack] = numbers.map(Number);
   if (state === undefined || !isWhole(ppid) || !isWhole(startTicks)) return null;
   if (!isWhole(minorFaults) || !isWhole(majorFaults) || !isWhole(threads)) return null;
-  return { state, ppid, minorFaults, majorFaults, threads, startTicks };
+  const stackStart = isWhole(stack) && stack > 0 ? stack : null;
+  return { state, ppid, minorFaults, majorFaults, threads, startTicks, stackStart };
 }
 
 function isWhole(value: number | undefined): value is number {

@@ -1,5 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import type { InsideLook, VerbCost } from '../../analysis/look.ts';
+import type { InsideLook, Look, VerbCost } from '../../analysis/look.ts';
 import { toLookCost } from '../../analysis/look-cost.ts';
 import { baselineDiffNote, type HealthyCensus, toBaselineDiff, toSiblingDiff } from '../../analysis/sibling-diff.ts';
 import type { Snapshot } from '../../analysis/snapshot.ts';
@@ -61,6 +61,7 @@ async function lookAgain(
   ]);
   if (second.outcome !== 'ok') return kept.breakOff(second);
   const { inside } = second.value.look;
+  if (isAnotherProgram(first.look, second.value.look)) return kept.breakOff(ANOTHER_PROGRAM);
   if (context.signal.aborted && inside === null) return kept.breakOff(STOPPED);
   const compared = compare(toPartial(target, first, second.value), inside, beside, context);
   const traced = await traceGrowth(target, compared, { inside, context: metering, kept });
@@ -75,6 +76,12 @@ async function lookAgain(
 function meteredBy(context: LookContext, costs: VerbCost[]): LookContext {
   const { transport } = context;
   return { ...context, transport: transport === null ? null : metered(transport, costs) };
+}
+
+const ANOTHER_PROGRAM = inconclusive('upstream', 'the process put another program in its place (exec)', 'ask again');
+
+function isAnotherProgram({ outside: before }: Look, { outside: after }: Look): boolean {
+  return before.stackStart !== null && after.stackStart !== null && before.stackStart !== after.stackStart;
 }
 
 function toPartial(target: LookTarget, first: NotedLook | null, { look, notes }: NotedLook): Snapshot {
