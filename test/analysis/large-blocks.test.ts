@@ -30,6 +30,7 @@ function look({ blocks, mallocBytes, young, containers = [] }: Inside): Look {
       majorFaults: 0,
       memoryPressureRatio: null,
       room: null,
+      stackStart: null,
     },
     inside: {
       identity: { pid: 1, startTicks: 1, python: '3.12.1', implementation: 'cpython', release: null },

@@ -9,7 +9,7 @@ import { anyPython } from '../support/pythons.ts';
 const SERVICE = `
 import ctypes, os, time
 ctypes.CDLL(None).prctl(1, 9)
-KEPT = [bytearray(1000) for _ in range(5000)]
+KEPT = [bytearray(1000) for _ in range(HELD_KB)]
 QUEUE = []
 while True:
     if os.environ["MEMTRIAGE_RELEASE"] == "v2":
@@ -63,9 +63,17 @@ export function rollbackArgv(directory: string): string[] {
   return [join(directory, 'rollback'), directory];
 }
 
-export async function startSupervised(directory: string, sockets: string, release: string): Promise<Supervised> {
+/** What every release holds from its start on, without the interpreter's own. */
+const HELD_KB = 5000;
+
+export async function startSupervised(
+  directory: string,
+  sockets: string,
+  release: string,
+  heldKb = HELD_KB,
+): Promise<Supervised> {
   await mkdir(directory, { recursive: true });
-  await writeFile(join(directory, 'service.py'), SERVICE);
+  await writeFile(join(directory, 'service.py'), SERVICE.replace('HELD_KB', String(heldKb)));
   await writeFile(join(directory, 'release'), release);
   await writeFile(join(directory, 'running'), '');
   await writeFile(join(directory, 'rollback'), ROLLBACK);
