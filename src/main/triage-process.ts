@@ -1,12 +1,8 @@
-import { lstatSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { readMemoryCgroup, readMemoryLimit } from '../adapters/procfs/cgroup.ts';
-import { type ProcessReading, readOwner, readProcess, readStartVariable } from '../adapters/procfs/process.ts';
+import { type ProcessReading, readProcess, readStartVariable } from '../adapters/procfs/process.ts';
 import { DEFAULT_POLICY, type Policy } from '../analysis/policy.ts';
 import type { Sample } from '../analysis/series.ts';
-import { listSockets, removeStale } from '../collector/socket-directory.ts';
 import { CommandError, EXIT_UNAVAILABLE, failed, inconclusive, ok } from '../errors.ts';
 import type { Incident } from '../incident/incident.ts';
 import type { Report } from '../report/report.ts';
@@ -18,6 +14,7 @@ import { readEnvironment } from './environment.ts';
 import { loadRunbooks } from './load-runbooks.ts';
 import { createLogger } from './logging.ts';
 import { probeAccess } from './probe-access.ts';
+import { findSocket, forgetEnded, privateDirectory } from './process-sockets.ts';
 import { progressOnTerminal } from './progress-on-terminal.ts';
 import type { TriageArguments } from './triage-arguments.ts';
 
@@ -97,14 +94,6 @@ function toIncident(pid: number): Incident {
   };
 }
 
-/** The sockets of probes that were attached to processes which have ended since. */
-async function forgetEnded(directory: string): Promise<void> {
-  const listed = listSockets(directory);
-  if (listed.outcome !== 'ok') return;
-  const ended = listed.value.filter(({ pid, startTicks }) => readProcess(pid)?.startTicks !== startTicks);
-  await Promise.all(ended.map(removeStale));
-}
-
 async function portsOf(
   first: ProcessReading,
   samples: readonly Sample[],
@@ -135,11 +124,6 @@ async function portsOf(
 
 type ProcessTarget = Parameters<typeof probeAccess.lookTwice>[0];
 
-/** Where the probe that is attached puts its socket, and is found the next time: a directory of the process's user. */
-function privateDirectory(pid: number): string {
-  return join(tmpdir(), `memtriage-${readOwner(pid) ?? 'unknown'}`);
-}
-
 /** The probe's socket is where the process was told to put it, or where an earlier triage attached it. */
 async function toTarget({ pid, startTicks }: ProcessReading): Promise<ProcessTarget> {
   const instance = `${pid}.${startTicks}`;
@@ -154,23 +138,6 @@ async function toTarget({ pid, startTicks }: ProcessReading): Promise<ProcessTar
     release,
     socketPath: findSocket(pid, instance, [...(directory === null ? [] : [directory]), privateDirectory(pid)]),
   };
-}
-
-/** Only a socket of the user who owns the process: in a public directory it could be anybody's. */
-function findSocket(pid: number, instance: string, directories: readonly string[]): string | null {
-  const owner = readOwner(pid);
-  if (owner === null) return null;
-  const paths = directories.map((directory) => join(directory, `${instance}.sock`));
-  return paths.find((path) => ownerOfFile(path) === owner) ?? null;
-}
-
-/** Null: it is not there, or lies in a directory that we may not enter. */
-function ownerOfFile(path: string): number | null {
-  try {
-    return lstatSync(path).uid;
-  } catch {
-    return null;
-  }
 }
 
 function watchedMemory(first: ProcessReading, target: ProcessTarget, samples: readonly Sample[]): MemorySource {
