@@ -1,4 +1,4 @@
-/** A message of another bot as an alert, or as none. Pure; the rule is written out in the README. */
+/** A message of another bot as an alert, or as none. Pure; the rule is written out in docs/alerts.md. */
 import type { AlertKind } from '../incident/alert-tally.ts';
 import { type Alert, KIND_LABEL, saidKind } from './alert.ts';
 import { cut } from './bounded.ts';

@@ -25,7 +25,7 @@ export function parseRunbook(text: string): { runbook: Runbook } | { problems: C
         {
           path: [...issue.path, key],
           found: `the unknown key "${key}"`,
-          expected: 'only keys that the README lists for this step',
+          expected: 'only keys that docs/configuration.md lists for this step',
         },
       ),
     );
