@@ -95,6 +95,7 @@ describe.each(SUPPORTED)('two looks into CPython %s', (minor) => {
     expect(snapshot.gc?.enabled).toBe(true);
     expect(snapshot.gc?.allocationsPerSecond).toBeGreaterThan(100);
     expect(snapshot.types.find(({ type }) => type === 'dict')?.countDiff).toBeGreaterThan(100);
+    expect(snapshot.types.filter(({ type }) => type.startsWith('memtriage_probe'))).toEqual([]);
     expect(snapshot.longestPauseSeconds).toBeGreaterThan(0);
   });
 });

@@ -70,7 +70,7 @@ class Heap:
     def rows(self):
         """[(type, count, bytes)], those with most bytes first."""
         rows = [(shapes.qualified_name(of.shape.type), of.count, of.bytes) for of in self._types.values()]
-        return sorted(rows, key=lambda row: -row[2])[:MOST_TYPES]
+        return sorted((row for row in rows if not shapes.is_ours(row[0])), key=lambda row: -row[2])[:MOST_TYPES]
 
     def _counts_of(self, thing):
         shape = shape_of(thing)

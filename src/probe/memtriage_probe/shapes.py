@@ -97,6 +97,11 @@ def type_name(of):
     return _name(of)
 
 
+def is_ours(name):
+    """Whether a type of that qualified name is the probe's: what looks leave behind is not growth of the service."""
+    return name.startswith("memtriage_probe.")
+
+
 def qualified_name(of):
     """`module.Class`, `dict` for a builtin one."""
     module = (_namespace(of) or {}).get("__module__")  # None in types that 3.8 and 3.9 never finish
