@@ -15,14 +15,15 @@ export type LookTarget = { pid: number; startTicks: number };
 export async function lookFromOutside(target: LookTarget, root = '/proc'): Promise<Outcome<OutsideLook>> {
   const dir = `${root}/${target.pid}`;
   const cgroup = readMemoryCgroup(target.pid);
-  const [stat, status, smaps, openFiles, threadStates, memoryPressureRatio] = await Promise.all([
-    readText(`${dir}/stat`),
+  const [status, smaps, openFiles, threadStates, memoryPressureRatio] = await Promise.all([
     readText(`${dir}/status`),
     readText(`${dir}/smaps`),
     countOpenFiles(dir),
     readThreadStates(dir),
     readPressure(cgroup, root),
   ]);
+  // After its memory: one that began to exit meanwhile gave some of it back already.
+  const stat = await readText(`${dir}/stat`);
   const rest = { threadStates, memoryPressureRatio, room: cgroup === null ? null : readMemoryRoom(cgroup) };
   return toOutsideLook(target, { stat, status, smaps, openFiles }, rest);
 }
@@ -44,7 +45,8 @@ export function toOutsideLook(
   rest: Pick<OutsideLook, keyof typeof NOT_SEEN> = NOT_SEEN,
 ): Outcome<OutsideLook> {
   const process = stat === null ? null : parseStat(stat);
-  if (process === null || process.startTicks !== target.startTicks || process.state === 'Z') return ended(target);
+  if (process === null || process.startTicks !== target.startTicks || process.state === 'Z' || process.isExiting)
+    return ended(target);
   // Empty for a process whose memory is gone already, and for kernel threads.
   const mappings = smaps === null || smaps === '' ? null : parseSmaps(smaps);
   const rssBytes = mappings === null ? vmRss(status) : sumOf(mappings);

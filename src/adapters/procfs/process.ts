@@ -71,8 +71,13 @@ export async function readStartVariable(pid: number, name: string): Promise<stri
   }
 }
 
+/** PF_EXITING of the kernel's include/linux/sched.h: its memory is being given back, so that its RSS tells nothing. */
+const EXITING = 0x4;
+
 export type ProcessStat = {
   state: string;
+  /** It has ended but for the kernel's own work. */
+  isExiting: boolean;
   ppid: number;
   minorFaults: number;
   majorFaults: number;
@@ -86,12 +91,13 @@ export type ProcessStat = {
 export function parseStat(text: string): ProcessStat | null {
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
   // Numbers of the fields in proc(5), whose third is the first here.
-  const [state, ...numbers] = [3, 4, 10, 12, 20, 22, 28].map((field) => fields[field - 3]);
-  const [ppid, minorFaults, majorFaults, threads, startTicks, stack] = numbers.map(Number);
+  const [state, ...numbers] = [3, 4, 9, 10, 12, 20, 22, 28].map((field) => fields[field - 3]);
+  const [ppid, flags, minorFaults, majorFaults, threads, startTicks, stack] = numbers.map(Number);
   if (state === undefined || !isWhole(ppid) || !isWhole(startTicks)) return null;
   if (!isWhole(minorFaults) || !isWhole(majorFaults) || !isWhole(threads)) return null;
+  const isExiting = isWhole(flags) && (flags & EXITING) !== 0;
   const stackStart = isWhole(stack) && stack > 0 ? stack : null;
-  return { state, ppid, minorFaults, majorFaults, threads, startTicks, stackStart };
+  return { state, isExiting, ppid, minorFaults, majorFaults, threads, startTicks, stackStart };
 }
 
 function isWhole(value: number | undefined): value is number {

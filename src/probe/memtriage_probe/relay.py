@@ -91,10 +91,11 @@ def _outside(pid):
     except OSError:
         open_files = None
     return {
-        "stat": _read(folder + "/stat"),
         "status": _read(folder + "/status"),
         "smaps": _smaps(folder + "/smaps"),
         "openFiles": open_files,
+        # Last: it tells whether the process began to exit, and gave memory back, while the others were read.
+        "stat": _read(folder + "/stat"),
     }
 
 
