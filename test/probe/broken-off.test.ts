@@ -18,8 +18,8 @@ beforeEach(async () => {
 });
 afterEach(() => target.end());
 
-/** The way to the probe; the target is killed while it works on the `nth` request of this verb. */
-function killedDuring(verb: string, nth = 1): Transport {
+/** The way to the probe; the target is killed so long after the `nth` request of this verb, which takes longer. */
+function killedDuring(verb: string, { nth = 1, afterMs = 50 } = {}): Transport {
   const { transport } = context;
   if (transport === null) throw new Error('no probe');
   let asked = 0;
@@ -27,7 +27,7 @@ function killedDuring(verb: string, nth = 1): Transport {
     name: transport.name,
     ask: async (request, deadlineMs, signal) => {
       const reply = transport.ask(request, deadlineMs, signal);
-      if (request.verb === verb && ++asked === nth) setTimeout(() => target.process.kill('SIGKILL'), 50);
+      if (request.verb === verb && ++asked === nth) setTimeout(() => target.process.kill('SIGKILL'), afterMs);
       return await reply;
     },
   };
@@ -60,7 +60,7 @@ it('a target that is killed between the looks leaves what the first one saw, and
 });
 
 it('one that is killed while its probe works is still known from outside', async () => {
-  const snapshot = seen(await lookTwice(subject, { ...context, transport: killedDuring('census') }));
+  const snapshot = seen(await lookTwice(subject, { ...context, transport: killedDuring('census', { afterMs: 0 }) }));
   expect(snapshot.rssBytes).toBeGreaterThan(5_000_000);
   expect(snapshot.brokenOff?.rung).toBe('outside');
   expect(why(snapshot)).toContain('missing is the inside of the process');
@@ -81,7 +81,7 @@ it.each([
   'one that is killed while its %s forked child reads leaves what was seen before the fork',
   async (...row) => {
     const [, nth, rung] = row;
-    const looking = lookTwice(subject, { ...context, fork: true, transport: killedDuring('child', nth) });
+    const looking = lookTwice(subject, { ...context, fork: true, transport: killedDuring('child', { nth }) });
     const snapshot = seen(await looking);
     expect(snapshot).toMatchObject({ containers: QUEUE, brokenOff: { rung } });
   },
