@@ -60,8 +60,8 @@ function layerBytes(look: Look, largePython: number | null): LayerBytes | null {
 
 function splitAnonymous(anonymousBytes: number, largePython: number, layers: ProbeLayers) {
   const { pymalloc, malloc } = layers;
-  // Without pymalloc (PYTHONMALLOC=malloc) or without glibc's account the three can't be told apart.
-  if (pymalloc === null || malloc === null || malloc.wraps) return null;
+  // Without pymalloc (PYTHONMALLOC=malloc) or glibc's account the three can't be told apart; under another malloc that is empty.
+  if (pymalloc === null || malloc === null || malloc.wraps || layers.allocator !== 'glibc') return null;
   const largeBytes = Math.min(malloc.usedBytes, largePython);
   const freeBytes =
     anonymousFree(pymalloc) +
