@@ -1,10 +1,11 @@
 import { createHmac } from 'node:crypto';
 import { once } from 'node:events';
-import { Queue } from 'bullmq';
+import type { Queue } from 'bullmq';
 import { Redis } from 'ioredis';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createAlertQueue } from '../../src/adapters/bullmq/alert-queue.ts';
+import { openQueue } from '../../src/adapters/bullmq/open-queue.ts';
 import { alertRoutes } from '../../src/adapters/http/alert-routes.ts';
 import { type BotServer, startBotServer } from '../../src/adapters/http/bot-server.ts';
 import { createDeployBook } from '../../src/adapters/redis/deploy-book.ts';
@@ -33,8 +34,7 @@ beforeEach(async () => {
   connection.on('error', () => {});
   await once(connection, 'ready');
   queue = createAlertQueue(connection, PREFIX);
-  stored = new Queue('alerts', { connection, prefix: PREFIX });
-  stored.on('error', () => {});
+  stored = openQueue('alerts', connection, PREFIX);
   const deploys = createDeployBook(connection, PREFIX);
   server = await startBotServer({
     port: 0,

@@ -1,5 +1,5 @@
 import { Queue } from 'bullmq';
-import type { Redis } from 'ioredis';
+import { Redis } from 'ioredis';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type PulseOptions, startPulse } from '../../src/adapters/bullmq/pulse.ts';
 import { createQueueDepths } from '../../src/adapters/bullmq/queue-depths.ts';
@@ -94,15 +94,13 @@ describe('a pulse', () => {
 
   it('is not counted while Redis does not answer', async () => {
     startWorker();
-    const { pulse, stuck } = start({
-      deadlineMs: 20_000,
-      connection: {
-        path: `${server.dir}/nobody`,
-        lazyConnect: true,
-        enableOfflineQueue: false,
-        retryStrategy: () => null,
-      },
-    });
+    let tries = 0;
+    const retryStrategy = () => ++tries;
+    const nobody = new Redis({ path: `${server.dir}/nobody`, enableOfflineQueue: false, retryStrategy });
+    nobody.on('error', () => {});
+    closers.push(async () => nobody.disconnect());
+    const { pulse, stuck } = start({ deadlineMs: 1, everyMs: 1, connection: nobody });
+    await vi.waitFor(() => expect(tries).toBeGreaterThan(20), WAIT);
     expect(pulse.whyStuck()).toBeNull();
     expect(stuck).toEqual([]);
   });

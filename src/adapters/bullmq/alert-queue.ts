@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
-import { type ConnectionOptions, DelayedError, type Job, Queue, UnrecoverableError, Worker } from 'bullmq';
+import { type ConnectionOptions, DelayedError, type Job, UnrecoverableError, Worker } from 'bullmq';
 import { Alert, alertKey } from '../../alert/alert.ts';
+import { openQueue } from './open-queue.ts';
 
 export const ALERT_QUEUE = 'alerts';
 
@@ -30,9 +31,7 @@ export type AlertQueue = {
 };
 
 export function createAlertQueue(connection: ConnectionOptions, prefix: string): AlertQueue {
-  const queue = new Queue(ALERT_QUEUE, { connection, prefix });
-  // Told once by the connection's own watch (connection.ts); each call rejects by itself.
-  queue.on('error', () => {});
+  const queue = openQueue(ALERT_QUEUE, connection, prefix);
   return {
     async add(alerts) {
       const jobs = alerts.map((alert) => ({

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
-import { type ConnectionOptions, Queue, UnrecoverableError, Worker } from 'bullmq';
+import { type ConnectionOptions, UnrecoverableError, Worker } from 'bullmq';
 import { z } from 'zod';
+import { openQueue } from './open-queue.ts';
 
 const QUEUE = 'escalation';
 
@@ -33,9 +34,7 @@ export type EscalationQueue = {
 };
 
 export function createEscalationQueue(connection: ConnectionOptions, prefix: string): EscalationQueue {
-  const queue = new Queue(QUEUE, { connection, prefix });
-  // Told once by the connection's own watch (connection.ts); each call rejects by itself.
-  queue.on('error', () => {});
+  const queue = openQueue(QUEUE, connection, prefix);
   return {
     async add(job, dueMs) {
       await queue.add(job.kind, job, {

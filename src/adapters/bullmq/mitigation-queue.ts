@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
-import { type ConnectionOptions, DelayedError, type Job, Queue, Worker } from 'bullmq';
+import { type ConnectionOptions, DelayedError, type Job, Worker } from 'bullmq';
 import { z } from 'zod';
+import { openQueue } from './open-queue.ts';
 
 export const MITIGATION_QUEUE = 'mitigation';
 
@@ -22,9 +23,7 @@ export type MitigationQueue = {
 };
 
 export function createMitigationQueue(connection: ConnectionOptions, prefix: string): MitigationQueue {
-  const queue = new Queue(MITIGATION_QUEUE, { connection, prefix });
-  // Told once by the connection's own watch (connection.ts); each call rejects by itself.
-  queue.on('error', () => {});
+  const queue = openQueue(MITIGATION_QUEUE, connection, prefix);
   return {
     async add(incidentId, key) {
       const jobId = `m${createHash('sha256').update(key).digest('hex').slice(0, 31)}`;

@@ -1,5 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { type ConnectionOptions, Queue } from 'bullmq';
+import { openQueue } from './open-queue.ts';
 import { PULSE_JOB, TRIAGE_QUEUE } from './triage-queue.ts';
 
 export type PulseOptions = {
@@ -39,9 +40,7 @@ const KEPT_SECONDS = 300;
  */
 export function startPulse(options: PulseOptions): Pulse {
   const { connection, prefix, signal, everyMs = EVERY_MS, deadlineMs = DEADLINE_MS, onStuck } = options;
-  const queue = new Queue(TRIAGE_QUEUE, { connection, prefix });
-  // Told once by the connection's own watch (connection.ts); each call rejects by itself.
-  queue.on('error', () => {});
+  const queue = openQueue(TRIAGE_QUEUE, connection, prefix);
   let doneAtMs: number | null = null;
   let misses = 0;
   let number = 0;

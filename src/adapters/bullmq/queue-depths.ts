@@ -1,4 +1,5 @@
 import { type ConnectionOptions, Queue } from 'bullmq';
+import { openQueue } from './open-queue.ts';
 
 export type QueueDepth = {
   queue: string;
@@ -24,9 +25,7 @@ export function createQueueDepths(
   prefix: string,
   names: readonly string[],
 ): QueueDepths {
-  const queues = names.map((name) => new Queue(name, { connection, prefix }));
-  // Told once by the connection's own watch (connection.ts); each call rejects by itself.
-  for (const queue of queues) queue.on('error', () => {});
+  const queues = names.map((name) => openQueue(name, connection, prefix));
   return {
     read: () => Promise.all(queues.map(readDepth)),
     close: async () => void (await Promise.all(queues.map((queue) => queue.close()))),

@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { failed, inconclusive } from '../../errors.ts';
 import type { OrderState } from '../../mitigation/carry-out.ts';
 import { ActEnd, type DryRun, RollbackOrder } from '../../mitigation/executor.ts';
+import { openQueue } from './open-queue.ts';
 
 /** What both sides of the rollback queue agree on, and the bot's side of it. One queue for each site. */
 
@@ -54,9 +55,7 @@ export function createRollbackQueue(connection: ConnectionOptions, prefix: strin
   function queueOf(site: string): Queue {
     const known = queues.get(site);
     if (known !== undefined) return known;
-    const queue = new Queue(rollbackQueueName(site), { connection, prefix });
-    // Told once by the connection's own watch (connection.ts); each call rejects by itself.
-    queue.on('error', () => {});
+    const queue = openQueue(rollbackQueueName(site), connection, prefix);
     queues.set(site, queue);
     return queue;
   }

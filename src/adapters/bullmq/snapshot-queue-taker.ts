@@ -4,6 +4,7 @@ import { brokenOffBy } from '../../analysis/broken-off.ts';
 import type { Snapshot } from '../../analysis/snapshot.ts';
 import { type Failure, failed, inconclusive, messageOf, type Outcome, ok } from '../../errors.ts';
 import type { SnapshotTaker } from '../../triage/ports.ts';
+import { openQueue } from './open-queue.ts';
 import {
   CENSUS_JOB,
   type CensusJob,
@@ -54,9 +55,7 @@ export function createSnapshotTaker(options: SnapshotTakerOptions): QueuedSnapsh
 
   function queueOf(site: string): Queue {
     const name = snapshotQueueName(site);
-    const queue = queues.get(name) ?? new Queue(name, { connection, prefix });
-    // Told once by the connection's own watch (connection.ts); each call rejects by itself.
-    if (!queues.has(name)) queue.on('error', () => {});
+    const queue = queues.get(name) ?? openQueue(name, connection, prefix);
     queues.set(name, queue);
     return queue;
   }

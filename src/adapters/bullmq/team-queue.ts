@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
-import { type ConnectionOptions, Queue, Worker } from 'bullmq';
+import { type ConnectionOptions, Worker } from 'bullmq';
 import { z } from 'zod';
+import { openQueue } from './open-queue.ts';
 
 const QUEUE = 'teams';
 
@@ -25,9 +26,7 @@ export type TeamSchedule = {
 
 /** Its schedulers live in Redis, once for all replicas, in the zone of each team. */
 export function createTeamSchedule(connection: ConnectionOptions, prefix: string): TeamSchedule {
-  const queue = new Queue(QUEUE, { connection, prefix });
-  // Told once by the connection's own watch (connection.ts); each call rejects by itself.
-  queue.on('error', () => {});
+  const queue = openQueue(QUEUE, connection, prefix);
   return {
     async keep(teams) {
       for (const { name, timezone, openMinute } of teams) {

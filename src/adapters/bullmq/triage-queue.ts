@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
-import { type ConnectionOptions, type Job, Queue, Worker } from 'bullmq';
+import { type ConnectionOptions, type Job, Worker } from 'bullmq';
 import { z } from 'zod';
+import { openQueue } from './open-queue.ts';
 
 export const TRIAGE_QUEUE = 'triage';
 /** A job that proves the queue alive: nothing is to be done (pulse.ts). */
@@ -24,9 +25,7 @@ export type TriageQueue = {
 };
 
 export function createTriageQueue(connection: ConnectionOptions, prefix: string): TriageQueue {
-  const queue = new Queue(TRIAGE_QUEUE, { connection, prefix });
-  // Told once by the connection's own watch (connection.ts); each call rejects by itself.
-  queue.on('error', () => {});
+  const queue = openQueue(TRIAGE_QUEUE, connection, prefix);
   return {
     async add(incidentId, round = 1) {
       await queue.add(

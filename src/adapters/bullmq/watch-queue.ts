@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
-import { type ConnectionOptions, Queue, Worker } from 'bullmq';
+import { type ConnectionOptions, Worker } from 'bullmq';
 import { z } from 'zod';
+import { openQueue } from './open-queue.ts';
 
 export const WATCH_QUEUE = 'watch';
 
@@ -17,9 +18,7 @@ export type WatchSchedule = {
 
 /** Repeated jobs live in Redis, once for all replicas: any of them may do any of them. */
 export function createWatchSchedule(connection: ConnectionOptions, prefix: string): WatchSchedule {
-  const queue = new Queue(WATCH_QUEUE, { connection, prefix });
-  // Told once by the connection's own watch (connection.ts); each call rejects by itself.
-  queue.on('error', () => {});
+  const queue = openQueue(WATCH_QUEUE, connection, prefix);
   return {
     async keep(services) {
       const known = new Map((await queue.getJobSchedulers()).map(({ key, offset }) => [key, offset]));

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
-import { type ConnectionOptions, Queue } from 'bullmq';
+import type { ConnectionOptions, Queue } from 'bullmq';
 import type { Redis } from 'ioredis';
 import type { Logger } from 'pino';
 import { z } from 'zod';
@@ -13,6 +13,7 @@ import type { RootPart } from '../../report/slack-buttons.ts';
 import { renderEvent } from '../../report/slack-event.ts';
 import type { UmbrellaContext } from '../../report/slack-umbrella.ts';
 import type { IncidentThread } from '../../triage/ports.ts';
+import { openQueue } from '../bullmq/open-queue.ts';
 import { OutboxStore } from './outbox-store.ts';
 import { PRIORITY, ROOT } from './outbox-thread.ts';
 import type { SlackWeb } from './slack-web.ts';
@@ -157,18 +158,8 @@ function sha1(text: string): string {
   return createHash('sha1').update(text).digest('hex');
 }
 
-export function createOutboxQueue({
-  connection,
-  prefix,
-  logger,
-}: Pick<OutboxOptions, 'connection' | 'prefix' | 'logger'>): Queue {
-  const queue = new Queue(OUTBOX_QUEUE, {
-    connection,
-    prefix,
-    defaultJobOptions: { removeOnComplete: true, removeOnFail: true },
-  });
-  queue.on('error', (err) => logger.debug({ err }, 'the outbox queue lost Redis'));
-  return queue;
+export function createOutboxQueue({ connection, prefix }: Pick<OutboxOptions, 'connection' | 'prefix'>): Queue {
+  return openQueue(OUTBOX_QUEUE, connection, prefix, { removeOnComplete: true, removeOnFail: true });
 }
 
 /** A person waits for the answer that the address belongs to. */
