@@ -2,9 +2,9 @@
 import { createHash } from 'node:crypto';
 import type { TriageQueue } from '../adapters/bullmq/triage-queue.ts';
 import type { RedisIncidentBook } from '../adapters/redis/incident-book.ts';
+import { describeNoAnswer } from '../adapters/redis/no-answer.ts';
 import type { StartedTriage, UmbrellaPlace } from '../adapters/slack/command-desk.ts';
 import type { Outbox } from '../adapters/slack/outbox.ts';
-import { messageOf } from '../errors.ts';
 import type { TriageRequest } from '../incident/incident.ts';
 import type { DeskWorld } from './desk-world.ts';
 import type { UmbrellaDesk } from './umbrella-desk.ts';
@@ -51,7 +51,7 @@ export async function startTriage(
     world.logger.error({ err: thrown, service: request.service }, 'a triage could not be stored');
     return {
       kind: 'not-stored',
-      why: `I can't queue work right now, Redis does not answer (${messageOf(thrown)})`,
+      why: `I can't queue work right now, ${describeNoAnswer(thrown)}`,
       tryThis: 'Ask again in a minute, or run `memtriage triage` on the host of the service',
     };
   }

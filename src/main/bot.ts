@@ -1,6 +1,7 @@
 import type { Redis } from 'ioredis';
 import { type BotServer, startBotServer } from '../adapters/http/bot-server.ts';
 import { isFirstSeen } from '../adapters/redis/first-seen.ts';
+import { describeNoAnswer } from '../adapters/redis/no-answer.ts';
 import { type SlackApp, startSlackApp } from '../adapters/slack/slack-app.ts';
 import { createActionDesk } from '../desks/action-desk.ts';
 import { createBaselineRights } from '../desks/baseline-rights.ts';
@@ -8,7 +9,7 @@ import { createDesk } from '../desks/desk.ts';
 import { lookActions } from '../desks/look-actions.ts';
 import { pagerActions } from '../desks/pager-actions.ts';
 import { findPostmortem } from '../desks/postmortem.ts';
-import { CommandError, EXIT_USAGE, messageOf } from '../errors.ts';
+import { CommandError, EXIT_USAGE } from '../errors.ts';
 import { startAlerting } from './alerting.ts';
 import { type Keepers, openKeepers } from './bot-keepers.ts';
 import { openThreads, type Threads } from './bot-threads.ts';
@@ -133,11 +134,14 @@ async function startServer({ environment, redis, logger }: World, keepers: Keepe
 }
 
 async function whatIsMissing(redis: Redis): Promise<readonly string[]> {
-  const answer = await redis.ping().catch(messageOf);
-  return answer === 'PONG' ? [] : [whyUnable(redis) ?? `Redis does not answer: ${answer}`];
+  try {
+    await redis.ping();
+    return [];
+  } catch (thrown) {
+    return [describeNoAnswer(thrown)];
+  }
 }
 
-/** What ioredis says of a connection that is lost is of its own making. */
 function whyUnable({ status }: Redis): string | null {
   return status === 'ready' ? null : 'Redis does not answer';
 }

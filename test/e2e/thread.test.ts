@@ -66,24 +66,18 @@ async function ask(): Promise<string> {
 }
 
 describe('/memtriage checkout', () => {
-  it('ends in one thread that names what grew in the live process', { timeout: 120_000 }, async () => {
+  it('ends in one thread that names what grew in the live process; a second asker is pointed to it', {
+    timeout: 120_000,
+  }, async () => {
     await stage.python(LEAKING);
     const [, collector] = [startBot(), startCollector()];
     await untilSampled(collector);
     expect(await ask()).toContain('M-1');
+    expect(await ask()).toMatch(/Already running: M-1/);
     const root = await expectOneReport();
     expect(root).toContain('checkout');
     expect(root).toMatch(/RSS [\d.]+ [MG]iB/);
     expect(workspace.renderThread(CHANNEL, roots()[0]?.ts ?? '')).toContain('__main__.QUEUE');
-  });
-
-  it('points the second asker to the running thread', { timeout: 120_000 }, async () => {
-    await stage.python(LEAKING);
-    const [, collector] = [startBot(), startCollector()];
-    await untilSampled(collector);
-    await ask();
-    expect(await ask()).toMatch(/Already running: M-1/);
-    await expectOneReport();
   });
 
   it('still ends in a report when no collector and no instance is there, and says what is missing', {
