@@ -17,12 +17,13 @@ export function findPythons(): Python[] {
   return [...known];
 }
 
-/** Asking takes some twenty processes. */
 let known: readonly Python[] | null = null;
 
 function askAll(): Python[] {
   const found = new Map<string, Python>();
   for (const path of candidates()) {
+    // The name tells enough of most: each question is a process.
+    if (found.has(/python(3\.\d+)$/.exec(path)?.[1] ?? '')) continue;
     const version = versionOf(path);
     const minor = version?.split('.').slice(0, 2).join('.');
     if (version !== null && minor !== undefined && SUPPORTED.some((s) => s === minor) && !found.has(minor)) {
@@ -34,10 +35,13 @@ function askAll(): Python[] {
 
 function candidates(): string[] {
   const named = (process.env['MEMTRIAGE_TEST_PYTHONS'] ?? '').split(':').filter((path) => path !== '');
-  const versions = join(process.env['PYENV_ROOT'] ?? join(homedir(), '.pyenv'), 'versions');
+  const root = process.env['PYENV_ROOT'] ?? join(homedir(), '.pyenv');
+  const versions = join(root, 'versions');
   const pyenv = existsSync(versions) ? readdirSync(versions).map((v) => join(versions, v, 'bin', 'python3')) : [];
   const names = [...SUPPORTED.map((minor) => `python${minor}`), 'python3'];
-  const onPath = (process.env['PATH'] ?? '').split(':').flatMap((dir) => names.map((name) => join(dir, name)));
+  // A shim of pyenv takes a second of a core to answer for one of the interpreters above.
+  const directories = (process.env['PATH'] ?? '').split(':').filter((dir) => dir !== join(root, 'shims'));
+  const onPath = directories.flatMap((dir) => names.map((name) => join(dir, name)));
   return [...named, ...pyenv, ...onPath].filter((path) => existsSync(path));
 }
 
