@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { Redis } from 'ioredis';
 import { expect, it } from 'vitest';
-import { openQueue } from '../../src/adapters/bullmq/open-queue.ts';
+import { openQueue } from '../../src/adapters/open-queue.ts';
 import { startRedis } from '../support/redis.ts';
 
 it('a queue that was opened while Redis did not answer takes jobs when it answers again', async () => {

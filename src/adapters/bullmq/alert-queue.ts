@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { type ConnectionOptions, DelayedError, type Job, UnrecoverableError, Worker } from 'bullmq';
 import { Alert, alertKey } from '../../alert/alert.ts';
-import { openQueue } from './open-queue.ts';
+import { openQueue } from '../open-queue.ts';
 
 export const ALERT_QUEUE = 'alerts';
 

@@ -1,6 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { type ConnectionOptions, Queue } from 'bullmq';
-import { openQueue } from './open-queue.ts';
+import { openQueue } from '../open-queue.ts';
 import { PULSE_JOB, TRIAGE_QUEUE } from './triage-queue.ts';
 
 export type PulseOptions = {

@@ -1,5 +1,5 @@
 import { type ConnectionOptions, Queue } from 'bullmq';
-import { openQueue } from './open-queue.ts';
+import { openQueue } from '../open-queue.ts';
 
 export type QueueDepth = {
   queue: string;

@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { failed, inconclusive } from '../../errors.ts';
 import type { OrderState } from '../../mitigation/carry-out.ts';
 import { ActEnd, type DryRun, RollbackOrder } from '../../mitigation/executor.ts';
-import { openQueue } from './open-queue.ts';
+import { openQueue } from '../open-queue.ts';
 
 /** What both sides of the rollback queue agree on, and the bot's side of it. One queue for each site. */
 

@@ -4,7 +4,7 @@ import { brokenOffBy } from '../../analysis/broken-off.ts';
 import type { Snapshot } from '../../analysis/snapshot.ts';
 import { type Failure, failed, inconclusive, messageOf, type Outcome, ok } from '../../errors.ts';
 import type { SnapshotTaker } from '../../triage/ports.ts';
-import { openQueue } from './open-queue.ts';
+import { openQueue } from '../open-queue.ts';
 import {
   CENSUS_JOB,
   type CensusJob,

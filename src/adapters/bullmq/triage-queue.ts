@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { type ConnectionOptions, type Job, Worker } from 'bullmq';
 import { z } from 'zod';
-import { openQueue } from './open-queue.ts';
+import { openQueue } from '../open-queue.ts';
 
 export const TRIAGE_QUEUE = 'triage';
 /** A job that proves the queue alive: nothing is to be done (pulse.ts). */

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { type ConnectionOptions, Worker } from 'bullmq';
 import { z } from 'zod';
-import { openQueue } from './open-queue.ts';
+import { openQueue } from '../open-queue.ts';
 
 export const WATCH_QUEUE = 'watch';
 

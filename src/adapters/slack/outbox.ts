@@ -13,7 +13,7 @@ import type { RootPart } from '../../report/slack-buttons.ts';
 import { renderEvent } from '../../report/slack-event.ts';
 import type { UmbrellaContext } from '../../report/slack-umbrella.ts';
 import type { IncidentThread } from '../../triage/ports.ts';
-import { openQueue } from '../bullmq/open-queue.ts';
+import { openQueue } from '../open-queue.ts';
 import { OutboxStore } from './outbox-store.ts';
 import { PRIORITY, ROOT } from './outbox-thread.ts';
 import type { SlackWeb } from './slack-web.ts';

@@ -5,7 +5,7 @@ import { type ConnectionOptions, type DefaultJobOptions, Queue } from 'bullmq';
  * away and works again when it is back.
  *
  * BullMQ 6.7 asks a new Queue's Redis for its version and keeps the outcome: one that loses Redis in that moment rejects
- * every later call, for ever. The version was checked when the role started (connection.ts), so nothing is asked here.
+ * every later call, for ever. The version was checked when the role started (redis/connection.ts), so nothing is asked here.
  */
 export function openQueue(
   name: string,
@@ -20,7 +20,7 @@ export function openQueue(
     skipVersionCheck: true,
     skipWaitingForReady: true,
   });
-  // Told once by the connection's own watch (connection.ts).
+  // Told once by the connection's own watch (redis/connection.ts).
   queue.on('error', () => {});
   return queue;
 }
