@@ -9,7 +9,7 @@ import os
 import posix
 import time
 
-from . import child_body, child_guard, stored_looks, thread_pins
+from . import child_body, child_guard, fork_clock, stored_looks, thread_pins
 from .fork_warning import silenced
 from .frame_locals import Frames
 from .refused import Refused
@@ -83,7 +83,7 @@ class _Child:
         os.set_blocking(self._reader, False)
         frames = Frames()
         with silenced():
-            self._began, cpu_began = time.perf_counter(), time.thread_time()
+            self._began = time.perf_counter()
             pins = thread_pins.take()
             try:
                 self.pid = posix.fork()
@@ -93,8 +93,7 @@ class _Child:
                 raise Refused("fork", "the kernel refused to fork: %s" % error.strerror)
             if self.pid == 0:
                 child_body.run(writer, plan, earlier, frames, seconds, self._owner)
-        self.stop_seconds = time.perf_counter() - self._began
-        self.stop_cpu_seconds = time.thread_time() - cpu_began
+        self.stop_seconds, self.stop_cpu_seconds = fork_clock.last()
         os.close(writer)
         del pins, frames
 

@@ -9,7 +9,7 @@ import _signal
 import os
 import sys
 
-from . import fork_warning, gc_watch
+from . import fork_clock, fork_warning, gc_watch
 from .door import Closed, Door
 from .originals import allocate_lock, get_ident, sleep, start_new_thread
 
@@ -93,6 +93,7 @@ def _open():
     if not _life.hooked:
         import atexit
 
+        fork_clock.start()
         os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_in_child)
         atexit.register(_at_exit)
         _life.hooked = True
