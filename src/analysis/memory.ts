@@ -1,4 +1,5 @@
 /** A service's recorded memory as the sources give it: instances with their lives, on wall-clock time. */
+import type { ServiceNodes } from './node-room.ts';
 import type { Sample, SeriesCase } from './series.ts';
 
 export type EndReason = 'deploy' | 'recycle' | 'oom' | 'restart';
@@ -41,6 +42,8 @@ export type ServiceMemory = {
   oomKillsAt: readonly number[] | null;
   /** Absent: nobody looked at the machines. */
   hosts?: readonly HostRoom[];
+  /** Absent: nobody looked at the nodes of Kubernetes, or it does not run there. */
+  nodes?: ServiceNodes;
   /** `[epochSeconds, rate]`: load in any unit; null or absent when it is not known. */
   traffic?: SeriesCase['traffic'];
   /** Releases in order of their first start. Epoch seconds. */

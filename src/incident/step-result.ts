@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { ServiceNodes } from '../analysis/node-room.ts';
 import { Confidence, LeakPattern, Snapshot } from '../analysis/snapshot.ts';
 
 /** What a finished step leaves behind; stored, so that another replica goes on after it. */
@@ -58,6 +59,8 @@ export const CaptureFinding = z.object({
       }),
     )
     .optional(),
+  /** Nodes of its pods, and what these could still be given; absent: nobody looked. */
+  nodes: ServiceNodes.optional(),
   growth: Growth.nullable(),
   oomKills: z.object({ count: z.number(), windowSeconds: z.number() }).nullable(),
 });

@@ -4,6 +4,7 @@ import type { RestartDebt } from '../analysis/restart-debt.ts';
 import type { CaptureFinding, CompareFinding, EvaluateFinding, Move } from '../incident/step-result.ts';
 import type { RunbookMove } from '../runbook/runbook.ts';
 import { formatBytes, formatDuration, formatRate } from '../units.ts';
+import { judgeNodes } from './judge-nodes.ts';
 
 /** Of a machine's memory, for its kernel and its page cache: kubelets reserve 6 to 25 % of a node, less the larger it is. */
 const RESERVE_RATIO = 0.1;
@@ -80,8 +81,22 @@ function raiseLimit(by: number, { capture, compare }: MoveFacts): Move {
   return { name, gain, buysSeconds: buys, ...judgeRoom(capture, limit * by) };
 }
 
+/** By the machines, by the nodes of Kubernetes, or by the worse of both where both were looked at. */
+function judgeRoom(capture: CaptureFinding, raiseBytes: number): Pick<Move, 'state' | 'guard'> {
+  const { hosts = [], nodes, instances } = capture;
+  const byHosts = judgeHosts(capture, raiseBytes);
+  if (nodes === undefined) return byHosts;
+  // Several series may be of one pod: they are named after it, and what tells them apart.
+  const pods = new Set(instances.map(({ instance }) => instance.split(' ')[0])).size;
+  const byNodes = judgeNodes(nodes, { raiseBytes, instances: pods, freshSeconds: ROOM_FRESH_SECONDS });
+  const isWorse = STATES.indexOf(byHosts.state) > STATES.indexOf(byNodes.state);
+  return hosts.length > 0 && isWorse ? byHosts : byNodes;
+}
+
+const STATES = ['green', 'amber', 'red'];
+
 /** Has each machine that much to spare for each limit on it, and is each machine known? */
-function judgeRoom({ hosts = [], instances }: CaptureFinding, raiseBytes: number): Pick<Move, 'state' | 'guard'> {
+function judgeHosts({ hosts = [], instances }: CaptureFinding, raiseBytes: number): Pick<Move, 'state' | 'guard'> {
   const fresh = hosts.filter(({ ageSeconds }) => ageSeconds <= ROOM_FRESH_SECONDS);
   const judged = fresh
     .map((host) => ({ host, leftBytes: host.roomBytes - host.limits * raiseBytes - host.totalBytes * RESERVE_RATIO }))

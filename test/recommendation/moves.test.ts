@@ -67,6 +67,33 @@ const web1 = { host: 'web1', instances: 4, limits: 4, roomBytes: 6 * 1024 * MIB,
 const roomy = (changes: Partial<typeof web1>): Partial<MoveFacts> => ({
   capture: { ...capture, hosts: [{ ...web1, ...changes }] },
 });
+const node: NonNullable<CaptureFinding['nodes']>['nodes'][number] = {
+  node: 'node-1',
+  pods: 4,
+  allocatableBytes: NODE,
+  requestedBytes: NODE / 2,
+  limitBytes: NODE,
+  unlimitedPods: 0,
+  used: NODE / 4,
+  isUnderPressure: false,
+  isReady: true,
+  isCordoned: false,
+};
+/** In Kubernetes; on machines that were looked at too where `hosts` are given. */
+const inPods = (requestedBytes: number, hosts?: CaptureFinding['hosts']): Partial<MoveFacts> => ({
+  capture: {
+    ...capture,
+    nodes: {
+      ageSeconds: 20,
+      limitBytes: 1000 * MIB,
+      caps: [],
+      unread: [],
+      nodes: [{ ...node, requestedBytes }],
+      unplacedPods: 0,
+    },
+    ...(hosts === undefined ? {} : { hosts }),
+  },
+});
 const near = (estimate: number): CompareFinding => ({
   ...compare,
   analysis: { ...compare.analysis, timeToLimitSeconds: { estimate, low: estimate, high: estimate } },
@@ -108,6 +135,10 @@ describe('moves', () => {
     ['a limit while one node is not known', 2, roomy({ instances: 3 }), 'amber', /3 of 4 instances looked at/],
     ['a limit while a node is full and one not known', 2, roomy({ instances: 3, roomBytes: 0 }), 'red', /no room/],
     ['a limit and a look that is old', 2, roomy({ ageSeconds: 301 }), 'amber', /no node was looked at/],
+    ['a limit of pods whose node has room', 2, inPods(NODE / 2), 'green', /node-1 has 16.0 GiB for pods.*4 × 250 MiB/],
+    ['a limit of pods whose node is full', 2, inPods(NODE), 'red', /no room by requests; node-1/],
+    ['a full node of a machine with room', 2, inPods(NODE, [web1]), 'red', /no room by requests; node-1/],
+    ['a full machine as a node with room', 2, inPods(0, [{ ...web1, roomBytes: 0 }]), 'red', /no room: web1/],
     ['a restart before anybody looked', 3, { hasEvidence: false }, 'amber', /look into the process first/],
     ['a restart with minutes left', 3, { hasEvidence: false, compare: near(600) }, 'green', /minutes away/],
     ['a second restart of the day', 3, { debt: { ...FACTS.debt, restartsInDay: 1 } }, 'green', /evidence/],

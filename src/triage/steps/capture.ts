@@ -33,6 +33,7 @@ export async function capture({ ports, service, analyze }: StepContext): Promise
     })),
     limitBytes: memory.limitBytes,
     ...(memory.hosts === undefined ? {} : { hosts: [...memory.hosts] }),
+    ...(memory.nodes === undefined ? {} : { nodes: memory.nodes }),
     growth,
     oomKills: countOomKills(memory, nowSeconds, policy.critical.withinSeconds),
   };
