@@ -157,10 +157,10 @@ export function toPodAlert(pod: Pod, end: ContainerEnd): Alert | null {
 }
 
 /** The pod's labels as they are and as kube-state-metrics writes them, and what places a service by default. */
-function labelsOf({ metadata, spec }: Pod, container: string): Record<string, string> {
+export function labelsOf({ metadata, spec }: Pod, container: string): Record<string, string> {
   const own = Object.entries(metadata.labels ?? {}).slice(0, 24);
   const written = own.map(([key, value]) => [key.replaceAll(/[^A-Za-z0-9_]/g, '_'), value]);
-  const workload = workloadOf(metadata);
+  const workload = workloadOf({ metadata });
   const service =
     metadata.labels?.['service'] ?? metadata.labels?.['app.kubernetes.io/name'] ?? metadata.labels?.['app'] ?? workload;
   const labels = Object.fromEntries(
@@ -179,13 +179,13 @@ function labelsOf({ metadata, spec }: Pod, container: string): Record<string, st
 
 /** What tells templates of one workload apart; null: it has no workload. */
 export function templateOf({ metadata }: Pod): { workload: string; hash: string } | null {
-  const workload = workloadOf(metadata);
+  const workload = workloadOf({ metadata });
   const hash = metadata.labels?.['pod-template-hash'] ?? metadata.labels?.['controller-revision-hash'];
   return workload === null || hash === undefined ? null : { workload: `${metadata.namespace}/${workload}`, hash };
 }
 
 /** A ReplicaSet is named after its Deployment and a hash. */
-function workloadOf({ ownerReferences }: Pod['metadata']): string | null {
+export function workloadOf({ metadata: { ownerReferences } }: Pick<Pod, 'metadata'>): string | null {
   const owner = ownerReferences?.[0];
   if (owner === undefined) return null;
   return owner.kind === 'ReplicaSet' ? owner.name.replace(/-[a-z0-9]+$/, '') : owner.name;

@@ -7,6 +7,7 @@ import { CommandError, EXIT_CONFIG, EXIT_USAGE, messageOf } from '../errors.ts';
 import { type CollectorOptions, type FarLookContext, runCollector } from './collector.ts';
 import { farEnvironment } from './environment.ts';
 import { createFarRelay, lookAcross } from './far-access.ts';
+import { nodeRoomsOf } from './node-rooms.ts';
 import { probeAccess } from './probe-access.ts';
 import { startRollingBack } from './rolling-back.ts';
 import { signalOfStop } from './shutdown.ts';
@@ -27,6 +28,7 @@ export async function collectorCommand(args: readonly string[]): Promise<number>
     await startWatchingPods(world, site, alerts.add);
     await runCollector({
       ...collectorOptions(world, site),
+      nodeRooms: nodeRoomsOf(world.config, site),
       announceKills: (service, kills) => alerts.add(kills.map((kill) => toKillAlert(service, kill, hostname()))),
       announceChildKill: (service, at) => alerts.add([toChildKillAlert(service, at)]),
     });

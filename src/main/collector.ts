@@ -16,6 +16,7 @@ import { hasEnded, nameCollector } from '../collector/collector-identity.ts';
 import { createHostRooms, type HostRooms } from '../collector/host-rooms.ts';
 import { createIdentifier, type Ping } from '../collector/identify.ts';
 import type { SampledService } from '../collector/instance-table.ts';
+import type { NodeRooms, NodeSearches } from '../collector/node-rooms.ts';
 import { createObserver, type Observer } from '../collector/observer.ts';
 import { type AnnounceChildKill, type AnnounceKills, createRecorder } from '../collector/recorder.ts';
 import { createSampling, type Sampling } from '../collector/sampling.ts';
@@ -24,6 +25,7 @@ import { everyTick } from '../collector/ticker.ts';
 import { messageOf, type Outcome } from '../errors.ts';
 import { openLastGasp } from './last-gasp.ts';
 import { openLookJobs } from './look-jobs.ts';
+import { openNodeRooms } from './node-rooms.ts';
 
 /** Four of them make the time after which the bot says that no collector is there. */
 const BEAT_SECONDS = HEARTBEAT_TTL_SECONDS / 4;
@@ -49,6 +51,8 @@ export type CollectorOptions = {
   };
   /** Services whose processes are not on this machine: looks only, their samples come from elsewhere. */
   far?: ReadonlyMap<string, (context: FarLookContext) => Promise<Outcome<Snapshot>>>;
+  /** Services whose pods' nodes are read for room; absent: none. */
+  nodeRooms?: NodeSearches;
   /** Where OOM kills open their incident; absent: nobody is told. */
   announceKills?: AnnounceKills;
   announceChildKill?: AnnounceChildKill;
@@ -102,7 +106,8 @@ export async function runCollector(options: CollectorOptions): Promise<void> {
     if (sampling.state().lagSeconds !== null) lastGasp.consider(observer.live());
   };
   const rooms = createHostRooms(observer.live, options.now ?? Date.now);
-  const report = () => void beatIfOnline(options, { who, host }, { sampling, rooms });
+  const nodeRooms = openNodeRooms(options, { who, host, tellOnce, onLooked: () => report() });
+  const report = () => void beatIfOnline(options, { who, host }, { sampling, rooms, nodeRooms });
   const onReady = () => {
     report();
     // How it goes is known once something was written.
@@ -117,7 +122,7 @@ export async function runCollector(options: CollectorOptions): Promise<void> {
     await Promise.all([everyTick(everySeconds, tick, signal), everyTick(BEAT_SECONDS, report, signal)]);
   } finally {
     redis.off('ready', onReady);
-    await Promise.all([worker.close(), lastGasp.settled()]);
+    await Promise.all([worker.close(), lastGasp.settled(), nodeRooms.settled()]);
     await withDeadline(sayGoodbye(options, sampling, { host, who }), LAST_WRITE_MS).catch((error) =>
       logger.warn({ why: messageOf(error) }, 'the last samples were not written'),
     );
@@ -163,11 +168,17 @@ function openSampling(options: CollectorOptions, { who, host }: Identity): Opene
 async function beatIfOnline(
   { redis, prefix, site }: CollectorOptions,
   { who, host }: Identity,
-  { sampling, rooms }: { sampling: Sampling; rooms: () => HostRooms },
+  { sampling, rooms, nodeRooms }: { sampling: Sampling; rooms: () => HostRooms; nodeRooms: NodeRooms },
 ): Promise<void> {
   if (redis.status !== 'ready') return;
   const state = sampling.state();
-  const stats = { schema: 1 as const, ...state, residentBytes: process.memoryUsage.rss(), rooms: rooms() };
+  const stats = {
+    schema: 1 as const,
+    ...state,
+    residentBytes: process.memoryUsage.rss(),
+    rooms: rooms(),
+    clusterRooms: nodeRooms.current(),
+  };
   // A heartbeat that fails is told by the samples that fail with it.
   await beat(redis, prefix, site, who).catch(() => {});
   // One that stands by would hide the one that samples.

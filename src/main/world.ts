@@ -11,6 +11,7 @@ import { type Environment, readEnvironment } from './environment.ts';
 import { loadConfig } from './load-config.ts';
 import { createLogger } from './logging.ts';
 import { chooseMemorySource } from './memory-source.ts';
+import { withNodeRooms } from './node-rooms.ts';
 import { type Closers, createClosers } from './shutdown.ts';
 import { withToldDeploys } from './told-deploys.ts';
 
@@ -48,7 +49,10 @@ export async function openWorld(signal: AbortSignal): Promise<World> {
     redis,
     prometheus,
     memory: withToldDeploys(
-      chooseMemorySource(config, prometheus, collected),
+      withNodeRooms(chooseMemorySource(config, prometheus, collected), config, {
+        redis: redis.command(),
+        prefix: redis.prefix,
+      }),
       createDeployBook(redis.command(), redis.prefix),
       Date.now,
     ),

@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis';
 import { z } from 'zod';
+import { ClusterRooms, nodesOfService, type ServiceNodes } from '../../analysis/node-room.ts';
 import { HEARTBEAT_TTL_SECONDS } from './heartbeat.ts';
 import { parseJson } from './instance-store.ts';
 import { collectorStatsKey } from './keys.ts';
@@ -24,6 +25,8 @@ export const CollectorStats = z.object({
     })
     .nullable()
     .optional(),
+  /** Of nodes of Kubernetes; null or absent: this collector reads none. */
+  clusterRooms: ClusterRooms.extend({ ageSeconds: z.number() }).nullable().optional(),
 });
 export type CollectorStats = z.infer<typeof CollectorStats>;
 
@@ -56,4 +59,18 @@ export async function readCollectorStats(
     if (ageSeconds > HEARTBEAT_TTL_SECONDS) return [];
     return parseJson(CollectorStats, json.join(' ')).map((stats) => ({ ...stats, host, ageSeconds }));
   });
+}
+
+/** Of the collector of the site that reads them; null: none does, or knows of the service. */
+export async function readServiceNodes(
+  redis: Redis,
+  prefix: string,
+  site: string,
+  service: string,
+): Promise<ServiceNodes | null> {
+  const told = await readCollectorStats(redis, prefix, site);
+  const found = told.flatMap(({ clusterRooms, ageSeconds }) =>
+    clusterRooms == null ? [] : (nodesOfService(clusterRooms, service, clusterRooms.ageSeconds + ageSeconds) ?? []),
+  );
+  return found.toSorted((a, b) => a.ageSeconds - b.ageSeconds)[0] ?? null;
 }
