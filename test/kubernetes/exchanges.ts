@@ -12,7 +12,7 @@ export type Exchange = {
   /** Null: none. */
   request: unknown;
   status: number;
-  /** A JSON object, or the lines of a watch. */
+  /** A JSON object, plain text, or the lines of a watch. */
   response: unknown;
   lines?: unknown[];
 };
@@ -51,7 +51,9 @@ export async function playBack(exchanges: readonly Exchange[]) {
       }
       outgoing.writeHead(exchange.status, { 'content-type': 'application/json' });
       for (const event of exchange.lines ?? []) outgoing.write(`${JSON.stringify(event)}\n`);
-      outgoing.end(exchange.lines === undefined ? JSON.stringify(exchange.response) : '');
+      const { response, lines } = exchange;
+      const body = typeof response === 'string' ? response : JSON.stringify(response);
+      outgoing.end(lines === undefined ? body : '');
     });
   });
   return { url: await listen(server), seen, wrong, close: () => closeServer(server) };

@@ -1,6 +1,6 @@
 /**
  * Runs the rollbacks of Kubernetes against a real API server with its controllers, and writes down what went over the
- * wire: `npx tsx test/kubernetes/record.ts https://127.0.0.1:26443 ADMIN_TOKEN [watch]`. It needs an empty namespace `shop` and
+ * wire: `npx tsx test/kubernetes/record.ts https://127.0.0.1:26443 ADMIN_TOKEN [watch|room]`. It needs an empty namespace `shop` and
  * the role of deploy/kubernetes/rbac.yaml for the user of the token `collector-token`. No kubelet runs there: what one
  * would do to pods is done by `beKubelet`.
  */
@@ -16,6 +16,7 @@ import { createRevisionExecutor } from '../../src/adapters/rollback/kubernetes-r
 import type { RollbackExecutor } from '../../src/mitigation/executor.ts';
 import { aContext, anOrder } from '../rollback/order.ts';
 import { closeServer, type Exchange, kubeconfigFor, listen, readAll } from './exchanges.ts';
+import { recordRoom } from './record-room.ts';
 
 const [server = '', token = ''] = process.argv.slice(2);
 const APPS = '/apis/apps/v1/namespaces/shop';
@@ -110,8 +111,11 @@ async function recorder() {
     exchanges.push(exchange);
     outgoing.writeHead(response.status, { 'content-type': 'application/json' });
     if (!path.includes('watch=')) {
-      exchange.response = await response.json();
-      outgoing.end(JSON.stringify(exchange.response));
+      const answer = await response.text();
+      // An API that is not served is refused in plain text.
+      const isJson = response.headers.get('content-type')?.includes('json') === true;
+      exchange.response = isJson ? (JSON.parse(answer) as unknown) : answer;
+      outgoing.end(answer);
       return;
     }
     exchange.lines = [];
@@ -194,6 +198,7 @@ async function record(): Promise<void> {
   const stop = new AbortController();
   const { save, close } = await recorder();
   if (process.argv[4] === 'watch') return await recordWatch(save);
+  if (process.argv[4] === 'room') return await recordRoom(admin, save);
   await admin('POST', '/api/v1/nodes', { apiVersion: 'v1', kind: 'Node', metadata: { name: 'node-1' } });
   await wait(1000);
   await admin('PATCH', '/api/v1/nodes/node-1', { spec: { taints: null } }, 'application/merge-patch+json');
