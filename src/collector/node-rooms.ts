@@ -81,6 +81,7 @@ function firstTrouble({ nodes, services }: ClusterRooms): Failure | null {
     ...services.flatMap((service) => service.unread),
     ...nodes.flatMap((node) => ('unread' in node ? node.unread : [])),
   ];
-  const cure = 'Nothing else depends on it: whether a limit may be raised is shown as not known';
+  const cure =
+    'Where a right is missing, apply deploy/kubernetes/rbac-room.yaml. Nothing but raising a limit depends on it';
   return unread[0] === undefined ? null : failed('operator', unread[0], cure);
 }

@@ -4,8 +4,8 @@ import type { Move } from '../incident/step-result.ts';
 import { formatBytes } from '../units.ts';
 
 type OnNode = NodeRoom & { pods: number };
-/** So many reasons are told: a guard has 300 characters in a thread. */
-const TOLD_REASONS = 2;
+/** A guard has 300 characters in a thread, and its figures some 150. */
+const REASONS_LENGTH = 100;
 
 /**
  * Red: it can't be done, or harms others (MemoryPressure, no room by requests or by use, a rule of the namespace). Green:
@@ -26,16 +26,22 @@ export function judgeNodes(
     ...forbids.filter(({ isForAll }) => isForAll).map(({ rule }) => `${rule} forbids it`),
     ...nodes.flatMap((node) => whyNot(node, raiseBytes, room.limitBytes)),
   ];
-  if (red.length > 0) return { state: 'red', guard: [...red.slice(0, TOLD_REASONS), ...figures].join('; ') };
+  if (red.length > 0) return { state: 'red', guard: [reasonsPhrase(red), ...figures].join('; ') };
   const amber = [
     ...room.unread,
     ...room.nodes.flatMap((node) => ('unread' in node ? node.unread : whatIsOpen(node, raiseBytes))),
     ...forbids.map(({ rule }) => `${rule} forbids it, if it is for these pods`),
     ...whatIsMissing(room, instances),
   ];
-  if (amber.length > 0)
-    return { state: 'amber', guard: lookFirst([...amber.slice(0, TOLD_REASONS), ...figures].join('; ')) };
+  if (amber.length > 0) return { state: 'amber', guard: lookFirst([reasonsPhrase(amber), ...figures].join('; ')) };
   return { state: 'green', guard: `the node has room: ${figures.join()}` };
+}
+
+/** The first, and as many more as there is room for; of the others, how many they are. */
+function reasonsPhrase(reasons: readonly string[]): string {
+  const told = reasons.filter((_, i) => i === 0 || reasons.slice(0, i + 1).join('; ').length <= REASONS_LENGTH);
+  const untold = reasons.length - told.length;
+  return [...told, ...(untold > 0 ? [`${untold} more`] : [])].join('; ');
 }
 
 function lookFirst(why: string): string {

@@ -1,4 +1,7 @@
-/** The part of record.ts that records how the room of nodes is read: `record.ts URL TOKEN room`. */
+/**
+ * The part of record.ts that records how the room of nodes is read: `record.ts URL TOKEN room`. The token is that of the
+ * service account of deploy/kubernetes; rbac-room.yaml is applied here, after it was missing.
+ */
 import { readFile } from 'node:fs/promises';
 import { parseAllDocuments } from 'yaml';
 import { type PodSearch, readClusterRooms } from '../../src/adapters/kubernetes/cluster-rooms.ts';

@@ -2,7 +2,8 @@
  * Runs the rollbacks of Kubernetes against a real API server with its controllers, and writes down what went over the
  * wire: `npx tsx test/kubernetes/record.ts https://127.0.0.1:26443 ADMIN_TOKEN [watch|room]`. It needs an empty namespace `shop` and
  * the role of deploy/kubernetes/rbac.yaml for the user of the token `collector-token`. No kubelet runs there: what one
- * would do to pods is done by `beKubelet`.
+ * would do to pods is done by `beKubelet`. A server of 1.20 that is built by Go 1.18 or later needs the `mapiterinit` of
+ * github.com/modern-go/reflect2 1.0.2, or it dies of the first label.
  */
 import { mkdtemp, writeFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';

@@ -12,6 +12,7 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { readClusterRooms } from '../../src/adapters/kubernetes/cluster-rooms.ts';
 import { SizedPod } from '../../src/adapters/kubernetes/pod-memory.ts';
 import { openKubernetes } from '../../src/adapters/kubernetes-api.ts';
+import { readCollectorStats } from '../../src/adapters/redis/collector-stats.ts';
 import { parseConfig } from '../../src/config/parse.ts';
 import { ok } from '../../src/errors.ts';
 import { runCollector } from '../../src/main/collector.ts';
@@ -138,8 +139,8 @@ test('names each rule that is missing', async () => {
     { node: 'room-1', unread: expect.stringContaining('ClusterRole memtriage-room, nodes: get') },
   ]);
   expect(services[0]?.unread).toEqual([
-    expect.stringContaining('HTTP 403): it lacks Role memtriage-room, resourcequotas: list (deploy/kubernetes)'),
-    expect.stringContaining('it lacks Role memtriage-room, limitranges: list'),
+    'no right to read resourcequotas of shop: Role memtriage-room, resourcequotas: list is missing (HTTP 403)',
+    'no right to read limitranges of shop: Role memtriage-room, limitranges: list is missing (HTTP 403)',
   ]);
 });
 
@@ -201,26 +202,30 @@ test('stands in the thread with its figures: read by one collector, told by its 
   const redis = await startRedis();
   onTestFinished(() => redis.close());
   const prefix = `{${randomUUID()}}`;
+  const client = redis.connect();
   const stop = new AbortController();
-  const running = runCollector({
-    site: 'local',
-    services: [],
-    everySeconds: 0.2,
-    keepSeconds: 3600,
-    redis: redis.connect(),
-    queueConnection: redis.connect(),
-    prefix,
-    probe: probeAccess,
-    nodeRooms: nodeRoomsOf(config, 'local'),
-    logger: pino({ level: 'silent' }),
-    signal: stop.signal,
-  });
+  const collect = (host: string) =>
+    runCollector({
+      site: 'local',
+      host,
+      services: [],
+      everySeconds: 0.2,
+      keepSeconds: 3600,
+      redis: redis.connect(),
+      queueConnection: redis.connect(),
+      prefix,
+      probe: probeAccess,
+      nodeRooms: nodeRoomsOf(config, 'local'),
+      logger: pino({ level: 'silent' }),
+      signal: stop.signal,
+    });
+  const running = [collect('web1')];
   onTestFinished(async () => {
     stop.abort();
-    await running;
+    await Promise.all(running);
   });
   const memory = withNodeRooms({ readMemory: async () => await Promise.resolve(ok(growing())) }, config, {
-    redis: redis.connect(),
+    redis: client,
     prefix,
   });
   await vi.waitFor(
@@ -230,6 +235,17 @@ test('stands in the thread with its figures: read by one collector, told by its 
     },
     { timeout: 30_000, interval: 100 },
   );
+  // On each host of a site there may be a collector: one of them asks.
+  running.push(collect('web2'));
+  await vi.waitFor(
+    async () => {
+      const told = await readCollectorStats(client, prefix, 'local');
+      const looks = Object.fromEntries(told.map(({ host, clusterRooms }) => [host, clusterRooms != null]));
+      expect(looks).toEqual({ web1: true, web2: false });
+    },
+    { timeout: 30_000, interval: 100 },
+  );
+  expect(server.seen.filter((line) => line === `GET ${NODE}`)).toHaveLength(1);
   expect(server.wrong).toEqual([]);
   const walk = createWalk(redis, { memory });
   const why = 'Because.';

@@ -31,11 +31,14 @@ const Page = z.object({
   items: z.array(z.unknown()),
 });
 
-/** Every object of a list. One that can't be read is a Failure: sums without it would be too low. */
+/**
+ * Every object of a list. One that can't be read is a Failure: sums without it would be too low. `isCached`: from the API
+ * server's own memory, seconds old at the most, and then in one page where it likes.
+ */
 export async function readList<T>(
   reading: Reading,
   path: string,
-  { selector = '', schema }: { selector?: string; schema: z.ZodType<T> },
+  { selector = '', isCached = false, schema }: { selector?: string; isCached?: boolean; schema: z.ZodType<T> },
   wanted: Wanted,
 ): Promise<Outcome<T[]>> {
   const all: T[] = [];
@@ -43,6 +46,8 @@ export async function readList<T>(
   for (let page = 0; page < MOST_PAGES; page += 1) {
     const query = new URLSearchParams({ limit: String(reading.pageObjects ?? PAGE_OBJECTS) });
     if (selector !== '') query.set('fieldSelector', selector);
+    // Beside a token it would be refused.
+    if (isCached && next === '') query.set('resourceVersion', '0');
     if (next !== '') query.set('continue', next);
     const answer = await ask(reading, `${path}?${query.toString()}`, wanted);
     if (answer.outcome !== 'ok') return answer;
@@ -71,7 +76,7 @@ async function ask({ api, signal, deadline }: Reading, path: string, { what }: W
 function parse<T>({ status, message, body }: ApiAnswer, schema: z.ZodType<T>, wanted: Wanted): Outcome<T> {
   const { what, rule } = wanted;
   if (status === 401 || status === 403) {
-    const why = `the collector may not read ${what} (HTTP ${status}): it lacks ${rule} (deploy/kubernetes)`;
+    const why = `no right to read ${what}: ${rule} is missing (HTTP ${status})`;
     return failed('operator', why, 'Apply deploy/kubernetes/rbac-room.yaml');
   }
   if (status !== 200) return failed('upstream', `HTTP ${status} for ${what}: ${message.slice(0, 120)}`, 'Ask again');
