@@ -84,9 +84,12 @@ describe.skipIf(!canUnshare)('a container, with a program that stands for its co
 describe('the program of a far side', () => {
   const context = () => ({ env, deadlineMs: 1, signal: new AbortController().signal });
 
-  it('that answers without end is cut off, and one that is aborted ends at once', async () => {
-    const endless = { name: 'endless', argv: ['sh', '-c', 'yes | tr -d "\\n"'] };
+  it('that answers without end is cut off, with what it started; one that is aborted ends at once', async () => {
+    const unheard = join(home, 'unheard');
+    const writing = `trap '' PIPE; (while printf '%65536s'; do :; done 2>/dev/null; touch '${unheard}') & wait`;
+    const endless = { name: 'endless', argv: ['sh', '-c', writing] };
     expect(await runFar(endless, '{}\n', context())).toMatchObject({ outcome: 'failed', code: 'garbage' });
+    await vi.waitFor(() => expect(existsSync(unheard)).toBe(true), { timeout: 20_000 });
     const stop = new AbortController();
     const mute = runFar({ name: 'mute', argv: ['sleep', '600'] }, '{}\n', { ...context(), signal: stop.signal });
     stop.abort();

@@ -26,6 +26,8 @@ export function runFar({ name, argv }: FarSide, line: string, context: FarContex
       clearTimeout(timer);
       signal.removeEventListener('abort', onAbort);
       child.kill('SIGKILL');
+      // What it has started may live on, and write on: nobody listens any more.
+      for (const stream of [child.stdin, child.stdout, child.stderr]) stream.destroy();
       resolve(reply);
     }
     const onAbort = (): void =>
