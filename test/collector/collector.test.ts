@@ -101,7 +101,9 @@ describe('sampling', () => {
     expect(found?.samples.at(-1)?.[1]).toBeGreaterThan(64 << 20);
     expect(found?.samples.at(-1)?.[1]).toBeLessThan(120 << 20);
     expect(Math.abs((found?.startedAt ?? 0) - startedBefore)).toBeLessThan(10);
-    expect((await readMemory())?.deploys.map(({ release }) => release)).toEqual(['v1']);
+    await expect
+      .poll(async () => (await readMemory())?.deploys.map(({ release }) => release), PATIENTLY)
+      .toEqual(['v1']);
   });
 
   test('calls the end of an old release a deploy and a plain end a restart', async () => {
