@@ -21,8 +21,8 @@ export function placeAlert<S extends Placed>(
 
 /** An empty `match` fits nothing: it would take the alerts of all others. */
 function fits(match: Readonly<Record<string, string>>, labels: Readonly<Record<string, string>>): boolean {
-  const wanted = Object.entries(match);
-  return wanted.length > 0 && wanted.every(([name, value]) => Object.hasOwn(labels, name) && labels[name] === value);
+  const wanted = Object.keys(match);
+  return wanted.length > 0 && wanted.every((name) => Object.hasOwn(labels, name) && labels[name] === match[name]);
 }
 
 function size({ alerts: { match } }: Placed): number {

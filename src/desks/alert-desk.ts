@@ -110,20 +110,21 @@ async function openOrCount(alert: Alert, service: Service, toldAtMs: number, par
     const looksAgain = state !== 'triaging' && isNewLookDue(before, tally, { isOver, criticalKills });
     return { tally, looksAgain };
   });
-  const stored = await incidents.find(incident.id);
+  const stored = await incidents.findState(incident.id);
   // Also when it was queued before: a bot may have died between storing the incident and queueing its triage.
-  if (stored?.state === 'triaging') await triageQueue.add(stored.id, stored.round);
+  if (stored?.state === 'triaging') await triageQueue.add(incident.id, stored.round);
   await parts.refresh(incident.id);
   // Its end overtook it, as when its sender got no answer at first: without this, it would fire for ever.
   const end: Alert = { ...alert, status: 'resolved' };
   if (await parts.alertQueue.isKnown(end)) await resolve(end, service, parts);
-  if (alert.kind === 'oom' && stored !== null) await tellLastLook(stored, parts);
+  if (alert.kind === 'oom') await tellLastLook(await incidents.find(incident.id), parts);
   const fields = { incidentId: incident.id, service: service.name, alert: alert.name, source: alert.source };
   world.logger.info(fields, joined ? 'an alert joined its incident' : 'an alert opened an incident');
 }
 
 /** What the collector saw before the kill, once for each look. */
-async function tellLastLook(incident: Incident, { lastLookOf, outbox }: AlertDeskParts): Promise<void> {
+async function tellLastLook(incident: Incident | null, { lastLookOf, outbox }: AlertDeskParts): Promise<void> {
+  if (incident === null) return;
   const look = await lastLookOf(incident);
   const message = look === null ? null : renderLastLook(look);
   if (look === null || message === null) return;

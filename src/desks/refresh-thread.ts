@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { RedisIncidentBook } from '../adapters/redis/incident-book.ts';
 import type { Incident } from '../incident/incident.ts';
 import { Report } from '../report/report.ts';
@@ -40,13 +41,13 @@ export async function refreshThread(
   thread: IncidentThread,
   runner: Pick<TriageRunner, 'config' | 'runbooks'> & { rootParts: RootParts },
 ): Promise<void> {
-  let shown: string | null = null;
+  let shown: unknown = null;
   for (let round = 0; round < MAX_ROUNDS; round += 1) {
     const incident = await incidents.find(incidentId);
     const report = await incidents.reportJson(incidentId);
     const parts = incident === null ? [] : await runner.rootParts(incident);
-    const state = JSON.stringify([incident, report, parts]);
-    if (incident === null || state === shown || isSettled(incident, parts)) return;
+    const state = [incident, report, parts];
+    if (incident === null || isDeepStrictEqual(state, shown) || isSettled(incident, parts)) return;
     if (report !== null) await thread.publishReport(incident, Report.parse(JSON.parse(report)));
     else await showSavedSteps(incident, incidents, thread, runner);
     shown = state;

@@ -6,7 +6,7 @@ import { closeWorker } from '../adapters/close-worker.ts';
 import { alertRoutes } from '../adapters/http/alert-routes.ts';
 import type { Route } from '../adapters/http/bot-server.ts';
 import type { Metrics } from '../adapters/metrics/metrics.ts';
-import { createAlertBook } from '../adapters/redis/alert-book.ts';
+import type { AlertBook } from '../adapters/redis/alert-book.ts';
 import { createAlertEpisodes } from '../adapters/redis/alert-episodes.ts';
 import { createDeployBook } from '../adapters/redis/deploy-book.ts';
 import type { RedisIncidentBook } from '../adapters/redis/incident-book.ts';
@@ -29,6 +29,7 @@ import type { World } from './world.ts';
 export type AlertingParts = {
   world: World;
   incidents: RedisIncidentBook;
+  alertBook: AlertBook;
   triageQueue: TriageQueue;
   outbox: Outbox;
   refresh: (incidentId: string) => Promise<void>;
@@ -47,7 +48,6 @@ export function startAlerting({ world, metrics, ...parts }: AlertingParts): Aler
   if (token === null) logger.info('MEMTRIAGE_WEBHOOK_TOKEN is not set: alerts and deploys are answered with 401');
   const alertQueue = createAlertQueue(redis.command(), redis.prefix);
   closers.add('alert queue', alertQueue.close);
-  const alertBook = createAlertBook(redis.command(), redis.prefix);
   const admit = (key: string) => admitUnplaced(redis.command(), redis.prefix, key);
   const deploys = createDeployBook(redis.command(), redis.prefix);
   const { keepSeconds } = config.sampling;
@@ -59,7 +59,6 @@ export function startAlerting({ world, metrics, ...parts }: AlertingParts): Aler
   const desk = createAlertDesk({
     world,
     killEvidence,
-    alertBook,
     alertQueue,
     admitUnplaced: admit,
     now: Date.now,

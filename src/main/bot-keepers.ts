@@ -1,10 +1,12 @@
 import { createTriageQueue, type TriageQueue } from '../adapters/bullmq/triage-queue.ts';
+import { createAlertBook } from '../adapters/redis/alert-book.ts';
 import { createAuditBook } from '../adapters/redis/audit-book.ts';
 import { createIncidentBook } from '../adapters/redis/incident-book.ts';
 import { createLastLooks } from '../adapters/redis/last-looks.ts';
 import { createPagerBook } from '../adapters/redis/pager-book.ts';
 import { createRollbackBook } from '../adapters/redis/rollback-book.ts';
 import { createSilenceBook } from '../adapters/redis/silence-book.ts';
+import { createTallyReader } from '../adapters/redis/tally-reader.ts';
 import { createPeopleByEmail } from '../adapters/slack/people-by-email.ts';
 import { createSlackWeb } from '../adapters/slack/slack-web.ts';
 import { createUserGroups } from '../adapters/slack/user-groups.ts';
@@ -25,7 +27,8 @@ export function openKeepers(world: World) {
   const { config, logger, redis, closers } = world;
   const connection = redis.command();
   const { prefix } = redis;
-  const incidents = createIncidentBook(connection, prefix, Date.now);
+  const tallies = createTallyReader();
+  const incidents = createIncidentBook(connection, prefix, Date.now, tallies);
   const snapshots = openSnapshotTaker(connection, prefix);
   closers.add('snapshot queues', snapshots.close);
   const queue: TriageQueue = createTriageQueue(connection, prefix);
@@ -36,6 +39,7 @@ export function openKeepers(world: World) {
   const links = reportLinks(world);
   return {
     incidents,
+    alertBook: createAlertBook(connection, prefix, tallies),
     snapshots,
     queue,
     observing,

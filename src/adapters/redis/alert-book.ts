@@ -1,10 +1,10 @@
 import type { Redis } from 'ioredis';
 import { alertState } from '../../incident/alert-state.ts';
-import { AlertTally } from '../../incident/alert-tally.ts';
+import type { AlertTally } from '../../incident/alert-tally.ts';
 import { IncidentState } from '../../incident/incident.ts';
 import { CHANGE_ALERTS } from './alert-scripts.ts';
 import { incidentKey, KEEP_SECONDS } from './incident-book.ts';
-import { parseJson } from './instance-store.ts';
+import { createTallyReader, type TallyReader } from './tally-reader.ts';
 
 /** Many alerts of one service at once change one tally: each round lets one of them through. */
 const MAX_ROUNDS = 200;
@@ -22,24 +22,32 @@ export interface AlertBook {
 }
 
 /** The alerts of incidents, in the incident's own hash: gone with it. */
-export function createAlertBook(redis: Redis, prefix: string): AlertBook {
-  const change = inBatches((incidentId, decides) =>
-    changeAll(redis, incidentKey(prefix, incidentId), incidentId, decides),
-  );
+export function createAlertBook(redis: Redis, prefix: string, tallies: TallyReader = createTallyReader()): AlertBook {
+  const change = inBatches((incidentId, decides) => changeAll({ redis, prefix, tallies }, incidentId, decides));
   return { change };
 }
 
-async function changeAll(redis: Redis, key: string, incidentId: string, decides: readonly Decide[]): Promise<void> {
+type Store = { redis: Redis; prefix: string; tallies: TallyReader };
+
+async function changeAll(
+  { redis, prefix, tallies }: Store,
+  incidentId: string,
+  decides: readonly Decide[],
+): Promise<void> {
+  const key = incidentKey(prefix, incidentId);
   for (let round = 0; round < MAX_ROUNDS; round += 1) {
     const [stored, storedState] = await redis.hmget(key, 'alerts', 'state');
     if (storedState == null) throw new Error(`the incident ${incidentId} is gone from Redis`);
     const state = IncidentState.parse(storedState);
-    const before = parseJson(AlertTally, stored ?? '')[0] ?? null;
+    const before = tallies.read(incidentId, stored ?? '');
     const { tally, looksAgain } = decideAll(before, state, decides);
     if (tally === null || tally === before) return;
-    const after = [JSON.stringify(tally), alertState(tally), looksAgain ? 1 : 0, KEEP_SECONDS];
+    const json = JSON.stringify(tally);
+    const after = [json, alertState(tally), looksAgain ? 1 : 0, KEEP_SECONDS];
     const written = await redis.eval(CHANGE_ALERTS, 2, key, `${key}:steps`, stored ?? '', state, ...after);
-    if (written === 1) return;
+    if (written !== 1) continue;
+    tallies.keep(incidentId, json, tally);
+    return;
   }
   throw new Error(`the alerts of ${incidentId} change too fast`);
 }

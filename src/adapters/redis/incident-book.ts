@@ -1,13 +1,14 @@
 import type { Redis } from 'ioredis';
 import { z } from 'zod';
 import { alertState } from '../../incident/alert-state.ts';
-import { AlertTally } from '../../incident/alert-tally.ts';
+import type { AlertTally } from '../../incident/alert-tally.ts';
 import { Incident, IncidentState, type TriageRequest } from '../../incident/incident.ts';
 import { StepResult } from '../../incident/step-result.ts';
 import type { IncidentBook } from '../../triage/ports.ts';
 import { GO_ON } from './alert-scripts.ts';
 import { FINISH, LOOK_AGAIN, OPEN_OR_JOIN } from './incident-scripts.ts';
 import { parseJson } from './instance-store.ts';
+import { createTallyReader, type TallyReader } from './tally-reader.ts';
 
 /** Incidents are kept this long after their last change; reports stay readable that long. */
 export const KEEP_SECONDS = 90 * 86_400;
@@ -22,6 +23,9 @@ const REOPENED_SECONDS = 3600;
 export function incidentKey(prefix: string, id: string): string {
   return `${prefix}:incident:${id}`;
 }
+
+/** The tally is read by itself: it is most of an incident. */
+const WithoutAlerts = Incident.omit({ alerts: true });
 
 const Opened = z.tuple([z.string(), IncidentState, z.number()]);
 
@@ -45,6 +49,8 @@ export type RedisIncidentBook = IncidentBook & {
   lookAgain(id: string, request?: TriageRequest): Promise<Incident | null>;
   /** The incident with its present state, or null. */
   find(id: string): Promise<Incident | null>;
+  /** The state alone, and the how-manieth triage it is of, or null: in a storm a tally has some 60 KB. */
+  findState(id: string): Promise<Pick<Incident, 'state' | 'round'> | null>;
   request(id: string): Promise<TriageRequest | null>;
   /** The stored report as JSON text, or null when it is not out yet. */
   reportJson(id: string): Promise<string | null>;
@@ -69,7 +75,12 @@ const Request = z.object({
 });
 
 /** Incidents in Redis: one hash each, an open pointer for each service, an index by number. */
-export function createIncidentBook(redis: Redis, prefix: string, now: () => number): RedisIncidentBook {
+export function createIncidentBook(
+  redis: Redis,
+  prefix: string,
+  now: () => number,
+  tallies: TallyReader = createTallyReader(),
+): RedisIncidentBook {
   const keyOf = (id: string): string => incidentKey(prefix, id);
   const openKey = (service: string): string => `${prefix}:incident-open:${service}`;
   const indexKey = `${prefix}:incident-index`;
@@ -82,13 +93,13 @@ export function createIncidentBook(redis: Redis, prefix: string, now: () => numb
     const fields = await redis.hmget(keyOf(id), 'incident', 'state', 'alerts', 'umbrella', 'isListed');
     const [incident, state, tally, umbrella, isListed] = fields;
     if (incident == null) return null;
-    const [alerts] = parseJson(AlertTally, tally ?? '');
-    return Incident.parse({
+    const alerts = tallies.read(id, tally ?? '');
+    const known = WithoutAlerts.parse({
       ...parseObject(incident),
       state,
-      ...(alerts === undefined ? {} : { alerts }),
       ...(umbrella == null ? {} : { umbrella, isListed: isListed === '1' }),
     });
+    return alerts === null ? known : { ...known, alerts };
   }
 
   async function newestOf(service: string): Promise<Incident | null> {
@@ -98,6 +109,10 @@ export function createIncidentBook(redis: Redis, prefix: string, now: () => numb
 
   return {
     find,
+    async findState(id) {
+      const [incident, state] = await redis.hmget(keyOf(id), 'incident', 'state');
+      return incident == null ? null : WithoutAlerts.parse({ ...parseObject(incident), state });
+    },
     async openOrJoin(request, site, requestKey = '', first = null) {
       const incident: Incident = {
         schema: 1,
