@@ -14,6 +14,7 @@ import { startAlerting } from './alerting.ts';
 import { type Keepers, openKeepers } from './bot-keepers.ts';
 import { openThreads, type Threads } from './bot-threads.ts';
 import { type BotWork, openWork } from './bot-work.ts';
+import { keepHeapSmall } from './heap-growth.ts';
 import { findReport } from './reports.ts';
 import { aborted, signalOfStop } from './shutdown.ts';
 import { slackSettings } from './slack-settings.ts';
@@ -24,6 +25,7 @@ import { openWorld, type World } from './world.ts';
 export async function botCommand(args: readonly string[]): Promise<number> {
   if (args.length > 0)
     throw new CommandError(EXIT_USAGE, '`memtriage bot` takes no arguments', 'See `memtriage help`.');
+  keepHeapSmall();
   const world = await openWorld(signalOfStop());
   try {
     const bot = await startBot(world);
