@@ -38,8 +38,9 @@ export async function openThreads(
     prefix,
     web,
     logger,
+    onTold: observing.onTold,
     onRootPosted(id) {
-      observing.onRootPosted(id);
+      observing.onTold([id]);
       umbrellas
         .onRootPosted(id)
         .catch((err: unknown) => logger.debug({ err, id }, 'links to it come with the next look'));

@@ -34,8 +34,8 @@ export type Observing = {
   measureRollbacks: (book: RollbackBook) => RollbackBook;
   /** Counts the triages under way. */
   measureRuns: (run: (incidentId: string) => Promise<void>) => (incidentId: string) => Promise<void>;
-  /** To be called when the root of an incident is at Slack. */
-  onRootPosted: (incidentId: string) => void;
+  /** To be called when Slack shows these incidents, by a root of their own or by another one. Only the first time counts. */
+  onTold: (incidentIds: readonly string[]) => void;
   /** What is known by now; Redis that does not answer leaves the rest out. */
   readings: () => Promise<Readings>;
   route: Route;
@@ -99,13 +99,17 @@ export function createObserving(world: World, incidents: RedisIncidentBook): Obs
         underWay -= 1;
       });
     },
-    onRootPosted(incidentId) {
+    onTold(incidentIds) {
       const atMs = Date.now();
-      const observe = async (): Promise<void> => {
-        const incident = await incidents.find(incidentId);
-        if (incident?.alerts !== undefined) metrics.observeAlertToRoot((atMs - Date.parse(incident.openedAt)) / 1000);
+      const observe = async (incidentId: string): Promise<void> => {
+        const openedAt = await incidents.noteTold(incidentId, atMs);
+        if (openedAt !== null) metrics.observeAlertToRoot((atMs - Date.parse(openedAt)) / 1000);
       };
-      observe().catch((err: unknown) => logger.debug({ err, incidentId }, 'the time to the root was not measured'));
+      for (const incidentId of incidentIds) {
+        observe(incidentId).catch((err: unknown) =>
+          logger.debug({ err, incidentId }, 'the time to the root was not measured'),
+        );
+      }
     },
     route: {
       path: '/metrics',

@@ -8,7 +8,7 @@ export type Metrics = {
   countSlackCall(method: string, outcome: string): void;
   observeStep(step: string, outcome: string, seconds: number): void;
   countReport(verdict: string): void;
-  /** From the moment that an alert was stored to its root in Slack. */
+  /** From the moment that an alert was stored to its root in Slack, its own or its umbrella's. */
   observeAlertToRoot(seconds: number): void;
   /** How late a look of the watch began. */
   observeWatchLag(seconds: number): void;
@@ -52,7 +52,7 @@ export function createMetrics(): Metrics {
   });
   const roots = new Histogram({
     name: 'memtriage_alert_to_root_seconds',
-    help: 'From the moment that an alert was stored to the root of its thread in Slack.',
+    help: "From the moment that an alert was stored to a root in Slack that tells of it: its own, or its umbrella's.",
     buckets: ROOT_SECONDS,
     registers,
   });

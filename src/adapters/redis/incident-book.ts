@@ -6,7 +6,7 @@ import { Incident, IncidentState, type TriageRequest } from '../../incident/inci
 import { StepResult } from '../../incident/step-result.ts';
 import type { IncidentBook } from '../../triage/ports.ts';
 import { GO_ON } from './alert-scripts.ts';
-import { FINISH, LOOK_AGAIN, OPEN_OR_JOIN } from './incident-scripts.ts';
+import { FINISH, LOOK_AGAIN, NOTE_TOLD, OPEN_OR_JOIN } from './incident-scripts.ts';
 import { parseJson } from './instance-store.ts';
 import { createTallyReader, type TallyReader } from './tally-reader.ts';
 
@@ -51,6 +51,11 @@ export type RedisIncidentBook = IncidentBook & {
   find(id: string): Promise<Incident | null>;
   /** The state alone, and the how-manieth triage it is of, or null: in a storm a tally has some 60 KB. */
   findState(id: string): Promise<Pick<Incident, 'state' | 'round'> | null>;
+  /**
+   * People see it from `atMs` on, in a root of its own or in an umbrella's. Resolves with when it was opened, if alerts tell
+   * of it and nobody saw it before; else null. Said once, whichever bot asks.
+   */
+  noteTold(id: string, atMs: number): Promise<string | null>;
   request(id: string): Promise<TriageRequest | null>;
   /** The stored report as JSON text, or null when it is not out yet. */
   reportJson(id: string): Promise<string | null>;
@@ -112,6 +117,12 @@ export function createIncidentBook(
     async findState(id) {
       const [incident, state] = await redis.hmget(keyOf(id), 'incident', 'state');
       return incident == null ? null : WithoutAlerts.parse({ ...parseObject(incident), state });
+    },
+    async noteTold(id, atMs) {
+      const stored = await redis.eval(NOTE_TOLD, 1, keyOf(id), atMs);
+      return typeof stored === 'string'
+        ? WithoutAlerts.pick({ openedAt: true }).parse(parseObject(stored)).openedAt
+        : null;
     },
     async openOrJoin(request, site, requestKey = '', first = null) {
       const incident: Incident = {

@@ -69,3 +69,10 @@ if state ~= 'closed' then redis.call('HSET', KEYS[1], 'state', after, 'changedAt
 redis.call('EXPIRE', KEYS[1], ARGV[3])
 return 1
 `;
+
+/** KEYS: incident. ARGV: epoch milliseconds. The incident, if this is noted for the first time and it has alerts; else false. */
+export const NOTE_TOLD = `
+local incident, alerts = unpack(redis.call('HMGET', KEYS[1], 'incident', 'alerts'))
+if not incident or redis.call('HSETNX', KEYS[1], 'toldAt', ARGV[1]) == 0 then return false end
+return alerts and incident
+`;

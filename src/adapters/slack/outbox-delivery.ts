@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { act, type Delivery, type Step } from './outbox-actions.ts';
+import { act } from './outbox-actions.ts';
+import type { Delivery, Step } from './outbox-setbacks.ts';
 import { nextAction } from './outbox-thread.ts';
 
 /** How many incidents of one channel are looked at before the job rests: those that wait must not hide the others. */

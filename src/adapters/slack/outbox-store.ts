@@ -20,6 +20,7 @@ export type WantedMessage = {
   isUrgent?: boolean;
   news?: string;
   isBroadcast?: boolean;
+  tells?: readonly string[];
   unless?: string;
 };
 

@@ -21,6 +21,8 @@ export const Slot = z.object({
   news: z.string().optional(),
   /** A reply that is shown in the channel too. */
   isBroadcast: z.boolean().optional(),
+  /** Incidents that have no root of their own: this message stands for theirs. */
+  tells: z.array(z.string()).optional(),
   /** A key of Redis: once it exists, the message is not begun any more, and forgotten. */
   unless: z.string().optional(),
 });

@@ -24,6 +24,8 @@ export type OutboxWorkerOptions = {
   retentionMs?: number;
   /** The root of an incident is at Slack for the first time. */
   onRootPosted?: (incidentId: string) => void;
+  /** Slack shows these incidents by a root that stands for theirs; told each time that it is shown. */
+  onTold?: (incidentIds: readonly string[]) => void;
   /** How soon a killed replica's channels are taken over: its lock, and how often locks are looked at. */
   lockMs?: number;
   sweepEveryMs?: number;
@@ -50,8 +52,8 @@ const ChannelJob = z.object({ channelId: z.string() });
 export async function startOutboxWorker(options: OutboxWorkerOptions): Promise<OutboxWorker> {
   const { redis, prefix, web, logger, retentionMs = RETENTION_MS, lockMs = LOCK_MS } = options;
   const store = new OutboxStore(redis, { prefix, retentionMs });
-  const { onRootPosted = () => {} } = options;
-  const delivery = { store, web, logger, limits: { ...OUTBOX_LIMITS, ...options.limits }, onRootPosted };
+  const { onRootPosted = () => {}, onTold = () => {} } = options;
+  const delivery = { store, web, logger, limits: { ...OUTBOX_LIMITS, ...options.limits }, onRootPosted, onTold };
   const closing = new AbortController();
 
   const process = async (job: Job, token?: string): Promise<void> => {

@@ -71,7 +71,9 @@ export function umbrellaThread(umbrella: Umbrella, known: UmbrellaContext): Want
     if (message === null) return [];
     return [{ key: `report-${child.incident}-${child.report?.round ?? 1}`, kind: 'reply', message }];
   });
-  const root = { key: ROOT, kind: 'report' as const, message: renderUmbrellaRoot(umbrella, known), isUrgent: true };
+  const tells = umbrella.children.filter(({ hasThread }) => !hasThread).map(({ incident }) => incident);
+  const message = renderUmbrellaRoot(umbrella, known);
+  const root = { key: ROOT, kind: 'report' as const, message, isUrgent: true, tells };
   return { priority: PRIORITY.urgent, messages: [root, ...replies] };
 }
 
