@@ -77,6 +77,12 @@ describe('a postmortem', () => {
     expect(text).toContain('- [ ] Keep v812 from going out again until it is fixed');
   });
 
+  it('of one of many that were killed at once names their umbrella', () => {
+    const incident = anIncident({ umbrella: 'U-3', isListed: true });
+    const text = renderPostmortem({ incident, report: aReport(), rollback: null, trail: [] });
+    expect(text).toContain('One of many services that were killed at once: U-3.');
+  });
+
   it('without report and rollback says so, and makes nothing up', () => {
     const text = renderPostmortem({ incident: anIncident(), report: null, rollback: null, trail: [] });
     expect(text).toContain('- No report was made.');
