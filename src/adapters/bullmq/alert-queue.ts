@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
-import { type ConnectionOptions, DelayedError, type Job, UnrecoverableError, Worker } from 'bullmq';
+import { type ConnectionOptions, DelayedError, type Job, type Worker } from 'bullmq';
 import { Alert, alertKey } from '../../alert/alert.ts';
 import { openQueue } from '../open-queue.ts';
+import { readStored, startRetryingWorker } from './retrying-worker.ts';
 
 export const ALERT_QUEUE = 'alerts';
 
@@ -12,7 +13,6 @@ export const ALERT_QUEUE = 'alerts';
 const CONCURRENCY = 32;
 /** An alert takes some milliseconds, so that of a killed bot is taken over within 6 s. */
 const LOCK_MS = 4000;
-const STALLED_CHECK_MS = 2000;
 const ATTEMPTS = 100;
 /** Copies are told by the finished job, so it is kept for a day, but never more than so many: some 20 MB. */
 const FINISHED = { age: 86_400, count: 20_000 };
@@ -80,29 +80,18 @@ export type AlertWorkerOptions = {
 /** Takes stored alerts, those of crashed replicas too. `close()` waits for the ones under way. */
 export function startAlertWorker({ connection, prefix, take, onError }: AlertWorkerOptions): Worker {
   const process = async (job: Job, token?: string): Promise<void> => {
-    const taken = await take(readAlert(job.data), job.timestamp);
+    const taken = await take(readStored(Alert, job.data, 'alert'), job.timestamp);
     if (taken.kind === 'done') return;
     await job.moveToDelayed(Date.now() + taken.ms, token);
     throw new DelayedError();
   };
-  const worker = new Worker(ALERT_QUEUE, process, {
+  return startRetryingWorker(ALERT_QUEUE, {
     connection,
     prefix,
     concurrency: CONCURRENCY,
-    lockDuration: LOCK_MS,
-    stalledInterval: STALLED_CHECK_MS,
-    drainDelay: 1,
-    maxStalledCount: 50,
-    settings: { backoffStrategy: (attempts) => Math.min(30_000, 500 * 2 ** attempts) },
+    lockMs: LOCK_MS,
+    retryMs: { first: 500, longest: 30_000 },
+    process,
+    onError,
   });
-  worker.on('error', onError);
-  worker.on('failed', (_job, error) => onError(error));
-  return worker;
-}
-
-/** What another version stored can't be cured by trying again. */
-function readAlert(data: unknown): Alert {
-  const parsed = Alert.safeParse(data);
-  if (parsed.success) return parsed.data;
-  throw new UnrecoverableError(`a stored alert cannot be read: ${parsed.error.message}`);
 }

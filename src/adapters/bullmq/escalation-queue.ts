@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
-import { type ConnectionOptions, UnrecoverableError, Worker } from 'bullmq';
+import type { ConnectionOptions, Worker } from 'bullmq';
 import { z } from 'zod';
 import { openQueue } from '../open-queue.ts';
+import { readStored, startRetryingWorker } from './retrying-worker.ts';
 
 const QUEUE = 'escalation';
 
@@ -19,7 +20,6 @@ export type EscalationJob = z.infer<typeof EscalationJob>;
 /** Each waits for Redis and one call of Slack. */
 const CONCURRENCY = 20;
 const LOCK_MS = 10_000;
-const STALLED_CHECK_MS = 5000;
 const ATTEMPTS = 100;
 /** A job that is done is known by its id for so long: longer than any wait of an escalation. */
 const FINISHED = { age: 8 * 86_400, count: 20_000 };
@@ -62,25 +62,13 @@ export function startEscalationWorker(options: {
   onError: (error: Error) => void;
 }): Worker {
   const { connection, prefix, run, onError } = options;
-  const worker = new Worker(QUEUE, async (job) => await run(readJob(job.data)), {
+  return startRetryingWorker(QUEUE, {
     connection,
     prefix,
     concurrency: CONCURRENCY,
-    lockDuration: LOCK_MS,
-    stalledInterval: STALLED_CHECK_MS,
-    // An idle worker sees a job that was taken over at its next poll only (BullMQ 6.7; default 5 s).
-    drainDelay: 1,
-    maxStalledCount: 50,
-    settings: { backoffStrategy: (attempts) => Math.min(15_000, 250 * 2 ** attempts) },
+    lockMs: LOCK_MS,
+    retryMs: { first: 250, longest: 15_000 },
+    process: async (job) => await run(readStored(EscalationJob, job.data, 'job')),
+    onError,
   });
-  worker.on('error', onError);
-  worker.on('failed', (_job, error) => onError(error));
-  return worker;
-}
-
-/** What another version stored can't be cured by trying again. */
-function readJob(data: unknown): EscalationJob {
-  const parsed = EscalationJob.safeParse(data);
-  if (parsed.success) return parsed.data;
-  throw new UnrecoverableError(`a stored job cannot be read: ${parsed.error.message}`);
 }
