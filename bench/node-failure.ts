@@ -6,14 +6,10 @@
 import { loadavg } from 'node:os';
 import { setTimeout } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { startWorkspace } from '../src/demo/workspace/workspace.ts';
-import { alertmanagerBody, alertOf } from '../test/alerts/senders.ts';
-import { startRedis } from '../test/support/redis.ts';
-import { openStage } from '../test/support/stage.ts';
+import { alertOf } from '../test/alerts/senders.ts';
+import { type Bot, openBotSite } from '../test/support/bot-site.ts';
 
 const CHANNEL = 'C0ONCALL';
-const TOKEN = 'a-webhook-token';
-const PORT = '18924';
 const TEAMS = ['payments', 'search', 'shipping'];
 const DMS = ['D0ALICE', 'D0BOB'];
 const PATIENCE_MS = 300_000;
@@ -24,41 +20,30 @@ const { values } = parseArgs({
 const services = Array.from({ length: Number(values.services) }, (_, i) => `service-${i}`);
 const gapMs = (Number(values.seconds) * 1000) / services.length;
 
-const stage = await openStage(
+const { workspace, startBot, close } = await openBotSite(
   () => `slack: { channel: ${CHANNEL} }
 services:
 ${services.map((name, i) => `  ${name}: { limit: 1GiB, sockets: /nowhere, team: ${TEAMS[i % TEAMS.length]} }`).join('\n')}
 teams:
 ${TEAMS.map((team, i) => `  ${team}: { timezone: UTC, oncall: { rotation: [${i === 0 ? 'U0ALICE' : 'U0BOB'}], handoff: Mon 09:00, since: 2026-01-05 }, escalateAfter: [30m, 30m, 30m] }`).join('\n')}
 `,
+  { enforceRateLimits: true },
 );
-const redis = await startRedis();
-const workspace = await startWorkspace({ enforceRateLimits: true });
 try {
   await failNode();
 } finally {
-  await stage.close();
-  await workspace.close();
-  await redis.close();
+  await close();
 }
 
 async function failNode(): Promise<void> {
-  stage.role(['bot'], {
-    REDIS_URL: `unix://${redis.path}`,
-    SLACK_BOT_TOKEN: workspace.botToken,
-    SLACK_APP_TOKEN: workspace.appToken,
-    SLACK_API_URL: workspace.apiUrl,
-    MEMTRIAGE_WEBHOOK_TOKEN: TOKEN,
-    PORT,
-    LOG_LEVEL: 'error',
-  });
+  const bot = startBot();
   await workspace.waitForSockets(1, 60_000);
   await setTimeout(3000);
   const began = performance.now();
   await Promise.all(
     services.map(async (service, i) => {
       await setTimeout(i * gapMs);
-      await send(service);
+      await send(service, bot);
     }),
   );
   const sentAt = performance.now();
@@ -73,15 +58,9 @@ async function failNode(): Promise<void> {
   );
 }
 
-async function send(service: string): Promise<void> {
+async function send(service: string, bot: Bot): Promise<void> {
   const alert = alertOf({ labels: { service, pod: `${service}-0` }, startsAt: new Date().toISOString() });
-  const headers = { authorization: `Bearer ${TOKEN}` };
-  const body = JSON.stringify(alertmanagerBody(alert));
-  for (;;) {
-    const answer = await fetch(`http://127.0.0.1:${PORT}/alerts/alertmanager`, { method: 'POST', headers, body });
-    if (answer.status === 200) return;
-    await setTimeout(500);
-  }
+  while ((await bot.send(alert)) !== 200) await setTimeout(500);
 }
 
 function roots(): string[] {

@@ -6,15 +6,12 @@
 import { loadavg } from 'node:os';
 import { setTimeout } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { startWorkspace } from '../src/demo/workspace/workspace.ts';
+import { openBotSite, TOKEN } from '../test/support/bot-site.ts';
 import { makeCgroup, removeCgroup } from '../test/support/limited-cgroup.ts';
 import { GROUP_WAIT_SECONDS, HAS_SENDERS, openOomSite } from '../test/support/oom-site.ts';
 import { anyPython } from '../test/support/pythons.ts';
-import { startRedis } from '../test/support/redis.ts';
-import { openStage } from '../test/support/stage.ts';
 
 const GOAL_SECONDS = 5;
-const TOKEN = 'a-webhook-token';
 const LIMIT_BYTES = 64 << 20;
 const PATIENCE_MS = 60_000;
 
@@ -23,25 +20,16 @@ const services = Array.from({ length: Number(values.kills) }, (_, i) => `service
 const cgroup = makeCgroup(LIMIT_BYTES);
 if (cgroup === null || !HAS_SENDERS) throw new Error('no cgroup can be made here, or a sender is missing');
 
-const stage = await openStage(
+const { stage, workspace, startBot, close } = await openBotSite(
   () => `slack: { channel: C0ONCALL }
 services:
 ${services.map((name) => `  ${name}: { limit: 1GiB, sockets: /nowhere }`).join('\n')}
 `,
 );
-const redis = await startRedis();
-const workspace = await startWorkspace();
 try {
-  const bot = stage.role(['bot'], {
-    REDIS_URL: `unix://${redis.path}`,
-    SLACK_BOT_TOKEN: workspace.botToken,
-    SLACK_APP_TOKEN: workspace.appToken,
-    SLACK_API_URL: workspace.apiUrl,
-    MEMTRIAGE_WEBHOOK_TOKEN: TOKEN,
-  });
+  const bot = startBot();
   await workspace.waitForSockets(1, 60_000);
-  const port = await portOf(bot.log);
-  const alertsUrl = `http://127.0.0.1:${port}/alerts/alertmanager`;
+  const alertsUrl = await bot.url('/alerts/alertmanager');
   const site = await openOomSite(stage, { alertsUrl, token: TOKEN, cgroup, python: anyPython().path });
   const took: number[] = [];
   for (const service of services) {
@@ -58,20 +46,8 @@ try {
     `kill to root beyond group_wait (${GROUP_WAIT_SECONDS} s), ${took.length} kills: p50 ${quantile(beyond, 0.5).toFixed(1)}, p95 ${p95.toFixed(1)}, max ${quantile(beyond, 1).toFixed(1)} s; ${goal}; load ${loadavg()[0]?.toFixed(1)}; each ${beyond.map((seconds) => seconds.toFixed(1)).join(' ')}`,
   );
 } finally {
-  await stage.close();
-  await workspace.close();
-  await redis.close();
+  await close();
   await removeCgroup(cgroup.path);
-}
-
-async function portOf(log: () => string): Promise<string> {
-  const end = Date.now() + PATIENCE_MS;
-  while (Date.now() < end) {
-    const port = /"port":(\d+)/.exec(log())?.[1];
-    if (port !== undefined) return port;
-    await setTimeout(50);
-  }
-  throw new Error('the bot does not come up');
 }
 
 /** Epoch milliseconds at which the service's root stands in the channel. */

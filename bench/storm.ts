@@ -10,13 +10,11 @@ import { loadavg } from 'node:os';
 import { setTimeout } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { REDIS_PREFIX } from '../src/adapters/redis/connection.ts';
-import { startWorkspace } from '../src/demo/workspace/workspace.ts';
 import { alertmanagerBody, alertOf } from '../test/alerts/senders.ts';
-import { startRedis } from '../test/support/redis.ts';
-import { openStage, type Role } from '../test/support/stage.ts';
+import { openBotSite, TOKEN } from '../test/support/bot-site.ts';
+import type { Role } from '../test/support/stage.ts';
 
 const GOAL_ROOT_SECONDS = 10;
-const TOKEN = 'a-webhook-token';
 const MIB = 1024 ** 2;
 const A_REQUEST = 50;
 /** Every tenth service is OOM-killed, once, somewhere in the storm; the others grow. */
@@ -43,35 +41,24 @@ const channelOf = (i: number): string => channels[i % channels.length]?.id ?? ''
 /** The last channel: the others must not notice. */
 const limited = channelOf(channels.length - 1);
 
-const stage = await openStage(
+const { redis, workspace, startBot, close } = await openBotSite(
   () => `slack: { channel: C0BENCH0 }
 services:
 ${services.map((name, i) => `  ${name}: { channel: ${channelOf(i)}, limit: 1GiB, sockets: /nowhere }`).join('\n')}
 `,
+  { enforceRateLimits: true, channels },
 );
-const redis = await startRedis();
-const workspace = await startWorkspace({ enforceRateLimits: true, channels });
 const client = redis.connect();
 try {
   await storm();
 } finally {
-  await stage.close();
-  await workspace.close();
-  await redis.close();
+  await close();
 }
 
 type Told = { sentAt: number; rootAt: number | null };
 
 async function storm(): Promise<void> {
-  const bot = stage.role(['bot'], {
-    REDIS_URL: `unix://${redis.path}`,
-    SLACK_BOT_TOKEN: workspace.botToken,
-    SLACK_APP_TOKEN: workspace.appToken,
-    SLACK_API_URL: workspace.apiUrl,
-    MEMTRIAGE_WEBHOOK_TOKEN: TOKEN,
-    PORT: '18923',
-    LOG_LEVEL: 'error',
-  });
+  const bot = startBot({ PORT: '18923', LOG_LEVEL: 'error' });
   await workspace.waitForSockets(1, 60_000);
   await setTimeout(5000);
   const before = await state(bot);

@@ -1,18 +1,14 @@
 /** A real bot process with its own Redis and workspace, and the ways to send it alerts and to see its thread. */
 import { expect, vi } from 'vitest';
-import { startWorkspace, type Workspace, type WorkspaceOptions } from '../../src/demo/workspace/workspace.ts';
-import { startRedis, type TestRedis } from '../support/redis.ts';
-import { openStage, type Role, type Stage, shortConfig } from '../support/stage.ts';
-import { alertmanagerBody } from './senders.ts';
+import type { Workspace, WorkspaceOptions } from '../../src/demo/workspace/workspace.ts';
+import { type BotSite, openBotSite } from '../support/bot-site.ts';
+import type { TestRedis } from '../support/redis.ts';
+import { shortConfig } from '../support/stage.ts';
 
 export const CHANNEL = 'C0ONCALL';
-export const TOKEN = 'a-webhook-token';
 export const WAIT = { timeout: 90_000, interval: 50 };
 
-export type Rig = {
-  stage: Stage;
-  redis: TestRedis;
-  workspace: Workspace;
+export type Rig = Pick<BotSite, 'stage' | 'redis' | 'workspace' | 'close'> & {
   /** SIGKILL for the bot, and a new one on the same Redis. */
   restartBot: () => Promise<void>;
   /** SIGTERM; its exit code. */
@@ -31,7 +27,6 @@ export type Rig = {
   untilReported: () => Promise<void>;
   /** No alert waits or is under way. */
   untilTaken: () => Promise<void>;
-  close: () => Promise<void>;
 };
 
 /** `prepare`: what is in Redis before the bot comes. */
@@ -40,27 +35,17 @@ export async function openRig(
   people: WorkspaceOptions = {},
   prepare: (redis: TestRedis) => Promise<void> = async () => {},
 ): Promise<Rig> {
-  const [stage, redis, workspace] = await Promise.all([openStage(config), startRedis(), startWorkspace(people)]);
-  await prepare(redis);
-  const startBot = (): Role =>
-    stage.role(['bot'], {
-      REDIS_URL: `unix://${redis.path}`,
-      SLACK_BOT_TOKEN: workspace.botToken,
-      SLACK_APP_TOKEN: workspace.appToken,
-      SLACK_API_URL: workspace.apiUrl,
-      MEMTRIAGE_WEBHOOK_TOKEN: TOKEN,
-    });
+  const { stage, redis, workspace, startBot, close } = await openBotSite(config, people, prepare);
   let bot = startBot();
   const roots = () => workspace.everPosted(CHANNEL).filter(({ threadTs, isBot }) => threadTs === null && isBot);
   const root = () => roots()[0]?.text ?? '';
-  const url = async (path: string) => `http://127.0.0.1:${await portOf(bot)}${path}`;
   return {
     stage,
     redis,
     workspace,
     roots,
     root,
-    url,
+    url: (path) => bot.url(path),
     async restartBot() {
       await bot.kill();
       bot = startBot();
@@ -70,11 +55,7 @@ export async function openRig(
       bot = startBot();
     },
     botPid: () => bot.child.pid,
-    async send(...alerts) {
-      const body = JSON.stringify(alertmanagerBody(...alerts));
-      const headers = { authorization: `Bearer ${TOKEN}` };
-      return (await fetch(await url('/alerts/alertmanager'), { method: 'POST', headers, body })).status;
-    },
+    send: (...alerts) => bot.send(...alerts),
     shown: () => workspace.renderThread(CHANNEL, roots()[0]?.ts ?? '').replace(/\n\W*│ /g, ' '),
     async untilReported() {
       await vi.waitFor(() => {
@@ -85,20 +66,8 @@ export async function openRig(
     async untilTaken() {
       await vi.waitFor(async () => expect(await waitingAlerts(redis)).toBe(0), WAIT);
     },
-    async close() {
-      await stage.close();
-      await workspace.close();
-      await redis.close();
-    },
+    close,
   };
-}
-
-async function portOf({ log }: Role): Promise<number> {
-  return await vi.waitFor(() => {
-    const port = /"port":(\d+)/.exec(log())?.[1];
-    expect(port).toBeDefined();
-    return Number(port);
-  }, WAIT);
 }
 
 /** Keys of BullMQ's own. */

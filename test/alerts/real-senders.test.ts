@@ -6,8 +6,9 @@ import { writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { TOKEN } from '../support/bot-site.ts';
 import { makeCgroup, removeCgroup } from '../support/limited-cgroup.ts';
-import { CHANNEL, openRig, type Rig, TOKEN, WAIT } from './bot-rig.ts';
+import { CHANNEL, openRig, type Rig, WAIT } from './bot-rig.ts';
 import { alertOf } from './senders.ts';
 
 const cgroup = makeCgroup(64 << 20);

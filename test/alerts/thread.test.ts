@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { CHANNEL, openRig, type Rig, TOKEN, WAIT } from './bot-rig.ts';
+import { TOKEN } from '../support/bot-site.ts';
+import { CHANNEL, openRig, type Rig, WAIT } from './bot-rig.ts';
 import { alertOf } from './senders.ts';
 
 let rig: Rig;

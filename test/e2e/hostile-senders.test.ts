@@ -2,8 +2,9 @@
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { CHANNEL, openRig, type Rig, TOKEN, WAIT } from '../alerts/bot-rig.ts';
+import { CHANNEL, openRig, type Rig, WAIT } from '../alerts/bot-rig.ts';
 import { alertmanagerBody, alertOf } from '../alerts/senders.ts';
+import { TOKEN } from '../support/bot-site.ts';
 
 let rig: Rig;
 let base: string;

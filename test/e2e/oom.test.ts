@@ -1,5 +1,6 @@
 import { afterAll, describe, expect, it, vi } from 'vitest';
-import { openRig, TOKEN, WAIT } from '../alerts/bot-rig.ts';
+import { openRig, WAIT } from '../alerts/bot-rig.ts';
+import { TOKEN } from '../support/bot-site.ts';
 import { makeCgroup, removeCgroup } from '../support/limited-cgroup.ts';
 import { HAS_SENDERS, openOomSite } from '../support/oom-site.ts';
 import { anyPython } from '../support/pythons.ts';

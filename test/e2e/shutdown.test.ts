@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import { openRig, type Rig, TOKEN, WAIT } from '../alerts/bot-rig.ts';
+import { openRig, type Rig, WAIT } from '../alerts/bot-rig.ts';
 import { alertmanagerBody, alertOf } from '../alerts/senders.ts';
+import { TOKEN } from '../support/bot-site.ts';
 import { STEADY } from '../support/stage.ts';
 
 let rig: Rig;

@@ -9,9 +9,10 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import type { MemoryCgroup } from '../../src/adapters/procfs/cgroup.ts';
 import { createRollbackBook } from '../../src/adapters/redis/rollback-book.ts';
-import { CHANNEL, openRig, type Rig, TOKEN, WAIT } from '../alerts/bot-rig.ts';
+import { CHANNEL, openRig, type Rig, WAIT } from '../alerts/bot-rig.ts';
 import { alertOf } from '../alerts/senders.ts';
 import { rollbackArgv, type Supervised, startSupervised } from '../rollback/supervised.ts';
+import { TOKEN } from '../support/bot-site.ts';
 import { makeCgroup, removeCgroup, setLimit } from '../support/limited-cgroup.ts';
 import { shortConfig } from '../support/stage.ts';
 
