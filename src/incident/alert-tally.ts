@@ -1,5 +1,4 @@
 import { z } from 'zod';
-import { CHILD_KILL } from './child-kill.ts';
 
 /** What an alert is about. `custom`: none of ours, so it is looked at like growth. */
 export const AlertKind = z.enum(['oom', 'rss_growth', 'custom']);
@@ -45,6 +44,7 @@ export const TimelineEntry = z.object({
 export type TimelineEntry = z.infer<typeof TimelineEntry>;
 
 const Run = z.object({ count: z.number(), firstAt: z.string(), lastAt: z.string() });
+export type Run = z.infer<typeof Run>;
 
 /** The alerts of one incident, counted; its timeline ends at the newest 200. */
 export const AlertTally = z.object({
@@ -63,149 +63,9 @@ export const AlertTally = z.object({
 });
 export type AlertTally = z.infer<typeof AlertTally>;
 
-const EMPTY: AlertTally = {
-  schema: 1,
-  kills: null,
-  others: null,
-  instances: [],
-  firing: [],
-  quietSince: null,
-  looks: 0,
-  entries: 0,
-  timeline: [],
-};
-
-/** Of what is remembered: a crash loop of a day is 300 kills (Kubernetes backs off to 5 min), a fleet some 100 pods. */
-const MAX_TIMELINE = 200;
-const MAX_INSTANCES = 100;
-const MAX_FIRING = 500;
-
-/**
- * Two witnesses of one kill differ by the sampling of the one (15 s) and scrape and evaluation of the other (a minute
- * each by default), and a rule's own look back.
- */
-export const SAME_KILL_SECONDS = 180;
-
-/** Counts that are worth a reply; in between, only the root changes. */
-const TOLD_COUNTS: ReadonlySet<number> = new Set([1, 2, 5, 10, 25]);
-/** A fleet that fails pod by pod is told of at this pace. */
-const NEW_INSTANCE_TOLD_EVERY_SECONDS = 300;
-
-/**
- * The tally with one more alert; the very same object when this copy was counted before. A kill that another source
- * told of already is one kill with two witnesses. `isOver`: the incident was closed or quiet until now.
- */
-export function countOccurrence(
-  tally: AlertTally | null,
-  alert: Occurrence,
-  { nowMs, isOver }: { nowMs: number; isOver: boolean },
-): AlertTally {
-  const before = tally ?? EMPTY;
-  if (before.timeline.some(({ keys }) => keys.includes(alert.key))) return before;
-  const atMs = momentOf(alert.startsAt, nowMs);
-  const firing = alert.fingerprint === null ? before.firing : addBounded(before.firing, alert.fingerprint, MAX_FIRING);
-  const seen = { ...before, firing, quietSince: null };
-  const twin = alert.kind === 'oom' ? findTwin(before, alert, atMs) : undefined;
-  if (twin !== undefined)
-    return { ...seen, timeline: before.timeline.map((one) => (one === twin ? joined(one, alert) : one)) };
-
-  const at = new Date(atMs).toISOString();
-  const run = grown(alert.kind === 'oom' ? before.kills : before.others, at);
-  const { key, source, startsAt: _, fingerprint: __, ...told } = alert;
-  const isTold = isOver || TOLD_COUNTS.has(run.count) || isNewInstance(before, alert, atMs);
-  return append(
-    {
-      ...seen,
-      ...(alert.kind === 'oom' ? { kills: run } : { others: run }),
-      instances:
-        alert.instance === null ? before.instances : addBounded(before.instances, alert.instance, MAX_INSTANCES),
-    },
-    { ...told, at, event: isOver ? 'reopened' : 'occurred', sources: [source], keys: [key], count: run.count, isTold },
-  );
-}
-
-/** The tally after an alert resolved; the very same object when it was not firing here. */
-export function countResolved(tally: AlertTally, alert: Occurrence, nowMs: number): AlertTally {
-  if (alert.fingerprint === null || !tally.firing.includes(alert.fingerprint)) return tally;
-  const firing = tally.firing.filter((one) => one !== alert.fingerprint);
-  const isQuiet = firing.length === 0;
-  const at = new Date(nowMs).toISOString();
-  const { key, source, startsAt: _, fingerprint: __, ...told } = alert;
-  return append(
-    { ...tally, firing, quietSince: isQuiet ? at : null },
-    {
-      ...told,
-      at,
-      event: isQuiet ? 'quiet' : 'resolved',
-      sources: [source],
-      keys: [key],
-      count: (alert.kind === 'oom' ? tally.kills : tally.others)?.count ?? 0,
-      isTold: isQuiet,
-    },
-  );
-}
-
-/**
- * Must the runbook run anew, since the report there is tells of another state? When it had been over; when the first
- * OOM kill came; when the kills became as many as the policy calls critical.
- */
-export function isNewLookDue(
-  before: AlertTally | null,
-  after: AlertTally,
-  { isOver, criticalKills }: { isOver: boolean; criticalKills: number },
-): boolean {
-  if (before !== null && before.entries === after.entries) return false;
-  const [was, is] = [before?.kills?.count ?? 0, after.kills?.count ?? 0];
-  return isOver || (is > was && (is === 1 || is === criticalKills));
-}
-
-/** Never in the future: clocks differ, and what was told has happened. A time that can't be read is now. */
-function momentOf(rfc3339: string, nowMs: number): number {
-  const at = Date.parse(rfc3339);
-  return at > 0 ? Math.min(at, nowMs) : nowMs;
-}
-
-function findTwin({ timeline }: AlertTally, alert: Occurrence, atMs: number): TimelineEntry | undefined {
-  return timeline.find(
-    ({ event, kind, name, sources, at }) =>
-      (kind === 'oom' || name === CHILD_KILL) &&
-      (event === 'occurred' || event === 'reopened') &&
-      !sources.includes(alert.source) &&
-      Math.abs(Date.parse(at) - atMs) <= SAME_KILL_SECONDS * 1000,
-  );
-}
-
-function joined(entry: TimelineEntry, { source, key, node = null }: Occurrence): TimelineEntry {
-  return { ...entry, node: entry.node ?? node, sources: [...entry.sources, source], keys: [...entry.keys, key] };
-}
-
 /** The node of the newest OOM kill, or null. */
 export function nodeOfLastKill({ timeline }: AlertTally): string | null {
   return (
     timeline.findLast(({ kind, event }) => kind === 'oom' && event !== 'resolved' && event !== 'quiet')?.node ?? null
   );
-}
-
-function isNewInstance({ instances, timeline }: AlertTally, { instance }: Occurrence, atMs: number): boolean {
-  if (instance === null || instances.includes(instance) || instances.length >= MAX_INSTANCES) return false;
-  const lastTold = timeline.findLast(({ isTold }) => isTold);
-  return lastTold === undefined || atMs - Date.parse(lastTold.at) >= NEW_INSTANCE_TOLD_EVERY_SECONDS * 1000;
-}
-
-function grown(run: z.infer<typeof Run> | null, at: string): z.infer<typeof Run> {
-  if (run === null) return { count: 1, firstAt: at, lastAt: at };
-  return {
-    count: run.count + 1,
-    firstAt: at < run.firstAt ? at : run.firstAt,
-    lastAt: at > run.lastAt ? at : run.lastAt,
-  };
-}
-
-function append(tally: AlertTally, entry: Omit<TimelineEntry, 'id'>): AlertTally {
-  const id = tally.entries + 1;
-  return { ...tally, entries: id, timeline: [...tally.timeline, { ...entry, id }].slice(-MAX_TIMELINE) };
-}
-
-function addBounded(list: readonly string[], item: string, max: number): string[] {
-  return list.includes(item) || list.length >= max ? [...list] : [...list, item];
 }

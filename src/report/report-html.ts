@@ -2,7 +2,7 @@
 
 import type { Report } from './report.ts';
 import { renderReportText } from './report-text.ts';
-import { headline } from './slack-root.ts';
+import { headline } from './slack-advice.ts';
 
 const STYLE =
   'body{font:16px/1.5 system-ui,sans-serif;margin:1rem auto;max-width:52rem;padding:0 1rem;color:#1d1c1d;background:#fff}' +

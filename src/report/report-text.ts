@@ -5,6 +5,7 @@ import type { Snapshot } from '../analysis/snapshot.ts';
 import { formatBytes, formatDuration } from '../units.ts';
 import { comparedWith } from './compared-with.ts';
 import type { Report } from './report.ts';
+import { headline } from './slack-advice.ts';
 import {
   baselinePhrase,
   culpritPhrase,
@@ -14,7 +15,6 @@ import {
   oomPhrase,
   rssPhrase,
 } from './slack-figures.ts';
-import { headline } from './slack-root.ts';
 
 const SHOWN = 5;
 

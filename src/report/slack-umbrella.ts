@@ -6,6 +6,7 @@ import { suspectOf } from '../incident/umbrella-suspect.ts';
 import { formatRate } from '../units.ts';
 import { killsText } from './kills-text.ts';
 import type { Report } from './report.ts';
+import { headline } from './slack-advice.ts';
 import {
   context,
   escapeMrkdwn,
@@ -19,7 +20,6 @@ import {
 import { NO_PART, type RootPart } from './slack-buttons.ts';
 import { growthPhrase, limitPhrase, oomPhrase, rssPhrase } from './slack-figures.ts';
 import { pagerPart } from './slack-pager.ts';
-import { headline } from './slack-root.ts';
 
 /** What fits on two screens of a phone; the rest is counted. */
 const SHOWN_CHILDREN = 20;

@@ -3,7 +3,8 @@ import type { AlertSource } from '../../src/alert/alert.ts';
 import { judgeKill, type KillEvidence } from '../../src/alert/judge-kill.ts';
 import { toChildKillAlert } from '../../src/alert/kill-alert.ts';
 import { joinDeploys } from '../../src/analysis/known-deploys.ts';
-import { countOccurrence, type Occurrence } from '../../src/incident/alert-tally.ts';
+import type { Occurrence } from '../../src/incident/alert-tally.ts';
+import { countOccurrence } from '../../src/incident/count-alerts.ts';
 
 const NOW = Date.parse('2026-11-22T03:00:00Z') / 1000;
 

@@ -1,12 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import {
-  AlertTally,
-  countOccurrence,
-  countResolved,
-  isNewLookDue,
-  type Occurrence,
-} from '../../src/incident/alert-tally.ts';
+import { AlertTally, type Occurrence } from '../../src/incident/alert-tally.ts';
+import { countOccurrence, countResolved, isNewLookDue } from '../../src/incident/count-alerts.ts';
 import { mostKills } from '../../src/incident/most-kills.ts';
 
 const START = Date.parse('2026-11-22T10:00:00Z');

@@ -7,7 +7,7 @@ import type { PressAnswer } from '../../src/adapters/slack/action-desk.ts';
 import { startWorkspace, type Workspace } from '../../src/demo/workspace/workspace.ts';
 import { consider } from '../../src/desks/page-desk.ts';
 import { pagerActions } from '../../src/desks/pager-actions.ts';
-import { countOccurrence } from '../../src/incident/alert-tally.ts';
+import { countOccurrence } from '../../src/incident/count-alerts.ts';
 import type { Rollback } from '../../src/incident/rollback.ts';
 import { pagerPart } from '../../src/report/slack-pager.ts';
 import { startRedis, type TestRedis } from '../support/redis.ts';

@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
 import { createTallyReader } from '../../src/adapters/redis/tally-reader.ts';
-import { type AlertTally, countOccurrence } from '../../src/incident/alert-tally.ts';
+import type { AlertTally } from '../../src/incident/alert-tally.ts';
+import { countOccurrence } from '../../src/incident/count-alerts.ts';
 
 function tallyOf(summary: string): AlertTally {
   const [kind, startsAt] = ['oom' as const, '2026-11-22T10:00:00Z'];

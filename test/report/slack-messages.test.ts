@@ -1,8 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Report } from '../../src/report/report.ts';
+import { headline } from '../../src/report/slack-advice.ts';
 import { escapeMrkdwn, type SlackMessage } from '../../src/report/slack-blocks.ts';
-import { headline, renderProgressRoot, renderReportRoot } from '../../src/report/slack-root.ts';
+import { renderProgressRoot, renderReportRoot } from '../../src/report/slack-root.ts';
 import { renderReportThread } from '../../src/report/slack-thread.ts';
 import { anIncident, aProgress, aReport } from '../slack/reports.ts';
 

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import { startWorkspace, type Workspace } from '../../src/demo/workspace/workspace.ts';
-import { type AlertTally, countOccurrence } from '../../src/incident/alert-tally.ts';
+import type { AlertTally } from '../../src/incident/alert-tally.ts';
+import { countOccurrence } from '../../src/incident/count-alerts.ts';
 import { startRedis, type TestRedis } from '../support/redis.ts';
 import { FAST, type Replica, startReplica } from './outbox-rig.ts';
 import { anIncident, aProgress, aReport } from './reports.ts';
