@@ -17,14 +17,17 @@ const PATIENCE_MS = 60_000;
 
 const { values } = parseArgs({ options: { kills: { type: 'string', default: '12' } } });
 const services = Array.from({ length: Number(values.kills) }, (_, i) => `service${i}`);
+/** One for each: the fifth service of a channel that is killed within minutes is listed on an umbrella's root instead. */
+const channelOf = (service: string): string => `C0${service.toUpperCase()}`;
 const cgroup = makeCgroup(LIMIT_BYTES);
 if (cgroup === null || !HAS_SENDERS) throw new Error('no cgroup can be made here, or a sender is missing');
 
 const { stage, workspace, startBot, close } = await openBotSite(
-  () => `slack: { channel: C0ONCALL }
+  () => `slack: { channel: ${channelOf('service0')} }
 services:
-${services.map((name) => `  ${name}: { limit: 1GiB, sockets: /nowhere }`).join('\n')}
+${services.map((name) => `  ${name}: { limit: 1GiB, sockets: /nowhere, channel: ${channelOf(name)} }`).join('\n')}
 `,
+  { channels: services.map((name) => ({ id: channelOf(name), name })) },
 );
 try {
   const bot = startBot();

@@ -110,13 +110,14 @@ scrape_configs: [{ job_name: kube-state-metrics, honor_labels: true, static_conf
   );
   const args = [`--config.file=${config}`, `--storage.tsdb.path=${join(dir, 'prometheus')}`];
   stage.adopt(spawn('prometheus', [...args, `--web.listen-address=${address}`], { stdio: 'ignore' }));
-  await untilReady(`http://${address}/-/ready`);
+  // What it sends to it finds up to 5 s after its own start.
+  await untilReady(`http://${address}/api/v1/alertmanagers`, /"url":"http/);
 }
 
-async function untilReady(url: string): Promise<void> {
+async function untilReady(url: string, answer = /./): Promise<void> {
   for (let attempt = 0; attempt < 600; attempt += 1) {
     const isReady = await fetch(url).then(
-      ({ ok }) => ok,
+      async (response) => response.ok && answer.test(await response.text()),
       () => false,
     );
     if (isReady) return;
