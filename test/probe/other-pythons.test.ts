@@ -59,10 +59,20 @@ for (const [name, python, why, cure] of OTHERS) {
         encoding: 'utf8',
       });
       expect(status.stderr).toBe('');
-      if (name === 'PyPy') expect(status.stdout).toMatch(/'listening': False.*pypy is not CPython/);
+      expect(status.stdout).toMatch(/'listening': False.*(pypy is not CPython|free-threaded build)/);
     },
   );
 }
+
+it('a build that says of itself that it is free-threaded gets no probe', () => {
+  const code = `
+import sys
+sys.abiflags += "t"
+import memtriage_probe as probe
+print(probe.start(sys.argv[1]), probe.status()["why"])`;
+  const run = spawnSync(python3, ['-c', code, home], { env: { PYTHONPATH: PROBE_DIR }, encoding: 'utf8' });
+  expect(run).toMatchObject({ stderr: '', stdout: expect.stringMatching(/^None it is a free-threaded build/) });
+});
 
 async function outsideOf(pid: number): Promise<number> {
   const subject = { pid, startTicks: readProcess(pid)?.startTicks ?? 0, instance: `${pid}`, release: null };

@@ -63,6 +63,9 @@ def start(directory=None, release=None):
         if sys.implementation.name != "cpython":
             _life.why_not = "%s is not CPython: its memory can be seen from outside only" % sys.implementation.name
             return None
+        if "t" in getattr(sys, "abiflags", ""):  # PEP 703; also with PYTHON_GIL=1: objects and states are laid out otherwise
+            _life.why_not = "it is a free-threaded build of CPython: its memory can be seen from outside only"
+            return None
         _life.directory = directory or os.environ.get("MEMTRIAGE_SOCKET_DIR")
         _life.release = release or os.environ.get("MEMTRIAGE_RELEASE") or None
         if not _life.directory:
