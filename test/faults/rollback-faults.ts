@@ -20,8 +20,9 @@ export type RollbackFaults = {
 
 export type RollbackFaultOptions = {
   seed: number;
-  /** Of all cases, in the order of the seed; null: every one. Each kind comes about equally often. */
+  /** Of all cases, in the order of the seed, after the first `from`; null: every one. Each kind comes about equally often. */
   cases: number | null;
+  from?: number;
   atOnce: number;
   /** Only points and kinds whose description has it. */
   only?: string;
@@ -29,11 +30,11 @@ export type RollbackFaultOptions = {
 };
 
 export async function surviveRollbacks(options: RollbackFaultOptions): Promise<RollbackFaults> {
-  const { seed, cases, atOnce, only = '', tell = () => {} } = options;
+  const { seed, cases, from = 0, atOnce, only = '', tell = () => {} } = options;
   const points = await findPoints();
   const all = KINDS.flatMap((kind) => points.map((point) => ({ ...point, kind })));
   const wanted = all.filter((one) => describe(one).includes(only));
-  const left = draw(wanted, seed).slice(0, cases ?? wanted.length);
+  const left = draw(wanted, seed).slice(from, from + (cases ?? wanted.length));
   const struck = new Map<string, number>();
   const ends = new Map<string, number>();
   const missed: string[] = [];

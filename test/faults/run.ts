@@ -1,6 +1,6 @@
 /**
  * `npm run test:faults -- [--runs 60] [--seed 1] [--from 0] [--at-once 30] [--world-faults 10] [--old COMMIT]`, or
- * `-- --rollback [--cases 60] [--seed 1] [--at-once 4] [--only TEXT]`: an approved rollback, every point and fault
+ * `-- --rollback [--cases 60] [--from 0] [--seed 1] [--at-once 4] [--only TEXT]`: an approved rollback, every point and fault
  * without `--cases`. Exit 1 when something was not survived.
  */
 import { parseArgs } from 'node:util';
@@ -54,6 +54,7 @@ async function runRollbacks(): Promise<readonly string[]> {
   const survived = await surviveRollbacks({
     seed,
     cases: values.cases === undefined ? null : Number(values.cases),
+    from: Number(values.from),
     atOnce: Number(values['at-once'] ?? '4'),
     only: values.only,
     tell: (line) => console.log(line),
