@@ -59,7 +59,8 @@ function lastBytes({ samples }: InstanceMemory): number {
 }
 
 function releaseProblem(to: string, live: readonly InstanceMemory[], changed: number): string | null {
-  if (live.length === 0) return 'no instance runs';
+  // Nobody may have looked, as after a collector that died with the act: what was not seen is not said to be gone.
+  if (live.length === 0) return 'no instance was seen: none runs, or no collector looks';
   if (changed === live.length) return null;
   const others = new Set(live.flatMap(({ release }) => (release === to ? [] : [release ?? 'an unknown release'])));
   return `not every instance was changed: ${live.length - changed} still run ${[...others].join(' and ')}`;

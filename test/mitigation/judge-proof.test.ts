@@ -72,7 +72,7 @@ describe('a rollback has helped when', () => {
       false,
       /still run an unknown release/,
     ],
-    ['no instance runs', { instances: [] }, false, /^no instance runs/],
+    ['no instance seen', { instances: [] }, false, /^no instance was seen: none runs, or no collector looks; 0 of 0/],
     ['an instance was OOM-killed since', { kills: [ACTED + 60] }, false, /^1 OOM kill since/],
     ['one was OOM-killed before', { kills: [ACTED - 60] }, true, /^1 of 1/],
     [
