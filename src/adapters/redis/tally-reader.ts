@@ -40,7 +40,7 @@ export function createTallyReader(): TallyReader {
     read(incidentId, json) {
       const known = kept.get(incidentId);
       const tally = known?.json === json ? known.tally : (parseJson(AlertTally, json)[0] ?? null);
-      if (tally !== null) keep(incidentId, known?.json === json ? known.json : json, tally);
+      if (tally !== null) keep(incidentId, json, tally);
       return tally;
     },
   };
