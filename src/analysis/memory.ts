@@ -40,6 +40,12 @@ export type ServiceMemory = {
   limitBytes: number | null;
   /** Epoch seconds of OOM kills in the window; null when nothing counts them. */
   oomKillsAt: readonly number[] | null;
+  /**
+   * When every host that had instances was looked at for them, without a break, epoch seconds: between these moments a
+   * process that is not among `instances` did not run there. Null: some host has nobody who looks. Absent: the source
+   * can't tell.
+   */
+  looked?: { from: number; to: number } | null;
   /** Absent: nobody looked at the machines. */
   hosts?: readonly HostRoom[];
   /** Absent: nobody looked at the nodes of Kubernetes, or it does not run there. */

@@ -36,8 +36,16 @@ export interface Sampling {
   tick(): void;
   /** Writes what waits, when Redis is there; at most one at a time. Never rejects. */
   flush(): Promise<void>;
-  /** How it goes. `lagSeconds`: since samples were last written; null: none were, as while it stands by. */
-  state(): { lagSeconds: number | null; processes: number; droppedSamples: number };
+  /**
+   * How it goes. `lagSeconds`: since samples were last written, `lookedForSeconds`: since they first were; null: none
+   * were, as while it stands by.
+   */
+  state(): {
+    lagSeconds: number | null;
+    lookedForSeconds: number | null;
+    processes: number;
+    droppedSamples: number;
+  };
   /** Resolves when what goes on behind the ticks has ended. */
   settled(): Promise<void>;
 }
@@ -88,7 +96,7 @@ export function createSampling(parts: SamplingParts): Sampling {
     },
     flush: writer.flush,
     state: () => ({
-      lagSeconds: writer.lagSeconds(),
+      ...writer.since(),
       processes: [...observer.tables.values()].reduce((sum, table) => sum + table.live().length, 0),
       droppedSamples: recorder.dropped(),
     }),
@@ -101,7 +109,7 @@ function createWriter({ observer, recorder, stores, host, isOnline, claim, now, 
   let running: Promise<void> | null = null;
   let hasTakenUp = false;
   let prunedMs = Number.NEGATIVE_INFINITY;
-  let writtenMs: number | null = null;
+  let written: { firstMs: number; lastMs: number } | null = null;
 
   async function takeUp(): Promise<void> {
     for (const table of observer.tables.values()) {
@@ -117,13 +125,13 @@ function createWriter({ observer, recorder, stores, host, isOnline, claim, now, 
       recorder.discard();
       // When we take over later, we start from what the other one has written by then.
       hasTakenUp = false;
-      writtenMs = null;
+      written = null;
       tellOnce('sampling', standsBy(host));
       return;
     }
     if (!hasTakenUp) await takeUp();
     await recorder.flush();
-    writtenMs = now();
+    written = { firstMs: written?.firstMs ?? now(), lastMs: now() };
     if (Math.abs(now() - prunedMs) >= PRUNE_EVERY_MS) {
       for (const service of observer.tables.keys()) await stores.instances.prune(service, now() / 1000);
       prunedMs = now();
@@ -144,7 +152,10 @@ function createWriter({ observer, recorder, stores, host, isOnline, claim, now, 
   return {
     flush,
     settled: async () => await running,
-    lagSeconds: () => (writtenMs === null ? null : Math.max(0, (now() - writtenMs) / 1000)),
+    since: () => ({
+      lagSeconds: written === null ? null : Math.max(0, (now() - written.lastMs) / 1000),
+      lookedForSeconds: written === null ? null : Math.max(0, (now() - written.firstMs) / 1000),
+    }),
   };
 }
 

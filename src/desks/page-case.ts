@@ -83,11 +83,18 @@ function troubleOf({ state, alerts }: Incident, report: Report | null, seen: Pag
   }
 }
 
+/** Ends of a rollback that wake somebody again. */
+const SETBACKS: Partial<Record<Rollback['state'], string>> = {
+  failed: 'failed',
+  'not-recovered': 'did not help',
+  unproven: 'was done, and nobody can tell whether it helped',
+};
+
 function setbackOf(rollback: Rollback | null): { at: string; why: string } | null {
-  if (rollback === null || (rollback.state !== 'failed' && rollback.state !== 'not-recovered')) return null;
+  const how = rollback === null ? undefined : SETBACKS[rollback.state];
+  if (rollback === null || how === undefined) return null;
   const { act, proof, service, from, to } = rollback;
   const at = proof?.judgedAt ?? act?.endedAt ?? act?.startedAt ?? rollback.proposedAt;
-  const how = rollback.state === 'failed' ? 'failed' : 'did not help';
   return { at, why: `the rollback of ${service} from ${from} to ${to} ${how}` };
 }
 

@@ -6,6 +6,9 @@ export type Step = { after: Rollback; audit: readonly AuditEntry[] };
 type Act = NonNullable<Rollback['act']>;
 type Proof = NonNullable<Rollback['proof']>;
 
+/** Whether it helped; `unproven`: nobody can tell. */
+export type ProofVerdict = Extract<Rollback['state'], 'recovered' | 'not-recovered' | 'unproven'>;
+
 const MEMTRIAGE = 'memtriage';
 
 /** The same for every try at one rollback, and another one for the next proposal of the same incident. */
@@ -60,9 +63,8 @@ export function endAct(
 }
 
 /** What the watch after it found. */
-export function conclude(before: Rollback | null, hasRecovered: boolean, proof: Proof): Step | null {
+export function conclude(before: Rollback | null, state: ProofVerdict, proof: Proof): Step | null {
   if (before?.state !== 'verifying') return null;
-  const state = hasRecovered ? 'recovered' : 'not-recovered';
   const why = `${way(before)}: ${proof.message}`;
   return {
     after: { ...before, state, proof },

@@ -2,7 +2,8 @@ import { z } from 'zod';
 
 /**
  * `proposed`: buttons are shown. `approved`: everybody needed agreed, it may be carried out, once. `acting`: the
- * collector of the site has it. `verifying`: it is done and memory is watched. The others are ends.
+ * collector of the site has it. `verifying`: it is done and memory is watched. `unproven`: it is done, and nobody can
+ * tell whether it helped. The others are ends, too.
  */
 export const RollbackState = z.enum([
   'proposed',
@@ -11,6 +12,7 @@ export const RollbackState = z.enum([
   'verifying',
   'recovered',
   'not-recovered',
+  'unproven',
   'declined',
   'expired',
   'blocked',

@@ -2,14 +2,10 @@
  * An approved rollback, one step at a time until its proof. Each step is safe to repeat: a bot may die after any line.
  * What is stored decides what comes next, never what a bot remembers.
  */
-import type { Baseline } from '../analysis/baseline.ts';
-import type { ServiceMemory } from '../analysis/memory.ts';
-import type { Policy } from '../analysis/policy.ts';
-import type { Outcome } from '../errors.ts';
 import type { Guard, Rollback } from '../incident/rollback.ts';
 import { begin, block, conclude, endAct, progress, type Step } from '../incident/rollback-course.ts';
 import type { ActEnd, RollbackOrder } from './executor.ts';
-import { type Judgement, judgeProof } from './judge-proof.ts';
+import { NOT_CONFIGURED_WHY, type ProofPorts, takeProof } from './take-proof.ts';
 import { toOrder } from './to-order.ts';
 
 /** Looks at an order under way, and at the memory after it. Seconds. */
@@ -26,8 +22,7 @@ export type OrderState =
   | { state: 'ended'; end: ActEnd }
   | { state: 'gone' };
 
-export type CarryOutPorts = {
-  now: () => number;
+export type CarryOutPorts = ProofPorts & {
   rollbacks: {
     find(incidentId: string): Promise<Rollback | null>;
     change(incidentId: string, decide: (before: Rollback | null) => Step | null): Promise<Rollback | null>;
@@ -39,22 +34,17 @@ export type CarryOutPorts = {
     takeBack(order: RollbackOrder): Promise<boolean>;
     look(order: RollbackOrder): Promise<OrderState>;
   };
-  readMemory(service: string, sinceSeconds: number): Promise<Outcome<ServiceMemory>>;
-  baseline(service: string): Promise<Baseline | null>;
-  /** Of the incident, RFC 3339; null: it is gone. */
-  openedAt(incidentId: string): Promise<string | null>;
   /** The thread and its people learn of it, once for each version of the record. Safe to repeat. */
   tell(rollback: Rollback): Promise<void>;
   /** The root shows what is stored. */
   refresh(incidentId: string): Promise<void>;
   closeIncident(rollback: Rollback): Promise<void>;
-  settings(service: string): { policy: Policy; verifyForSeconds: number } | null;
 };
 
 const NOT_CONFIGURED: Guard = {
   name: 'configuration',
   state: 'red',
-  evidence: 'the service is not in the configuration any more',
+  evidence: NOT_CONFIGURED_WHY,
 };
 
 /** Seconds until the next step is due; null: it has ended. */
@@ -71,6 +61,7 @@ export async function carryOutStep(incidentId: string, ports: CarryOutPorts): Pr
       return await prove(rollback, ports);
     case 'recovered':
     case 'not-recovered':
+    case 'unproven':
     case 'failed':
     case 'blocked':
       // A bot may have died between the end and its telling.
@@ -142,43 +133,13 @@ async function ended(rollback: Rollback, end: ActEnd, ports: CarryOutPorts): Pro
 async function prove(rollback: Rollback, ports: CarryOutPorts): Promise<Due> {
   await ports.tell(rollback);
   const seconds = verifySeconds(rollback, ports);
-  const actedAt = Date.parse(rollback.act?.endedAt ?? rollback.proposedAt) / 1000;
-  const isDue = ports.now() / 1000 >= actedAt + seconds;
-  const judgement = await judge(rollback, actedAt, ports);
-  if (!isDue && judgement?.isFinal !== true) return proofEvery(seconds);
-  // The figures may be away for a moment; as long again, then a person has to look.
-  if (judgement === null && ports.now() / 1000 < actedAt + 2 * seconds) return proofEvery(seconds);
-  const proof = await toProof(rollback, judgement, ports);
-  const hasRecovered = judgement?.hasRecovered === true;
-  const after = await ports.rollbacks.change(rollback.incident, (before) => conclude(before, hasRecovered, proof));
+  const { verdict, isFinal, passedSeconds, proof } = await takeProof(rollback, ports);
+  if (passedSeconds < seconds && !isFinal) return proofEvery(seconds);
+  // The figures may be away for a moment, with a collector that starts again; as long again, then a person has to look.
+  if (passedSeconds < 2 * seconds && verdict === 'unproven') return proofEvery(seconds);
+  const after = await ports.rollbacks.change(rollback.incident, (before) => conclude(before, verdict, proof));
   if (after !== null) await tellEnd(after, ports);
   return null;
-}
-
-async function judge(rollback: Rollback, actedAt: number, ports: CarryOutPorts): Promise<Judgement | null> {
-  const settings = ports.settings(rollback.service);
-  if (settings === null) return null;
-  const nowSeconds = ports.now() / 1000;
-  // From the act on: what the release before did is told by the record.
-  const memory = await ports.readMemory(rollback.service, Math.max(60, nowSeconds - actedAt));
-  if (memory.outcome !== 'ok') return null;
-  const baseline = await ports.baseline(rollback.service);
-  return judgeProof({ memory: memory.value, baseline, policy: settings.policy, rollback, actedAt, nowSeconds });
-}
-
-async function toProof(rollback: Rollback, judgement: Judgement | null, ports: CarryOutPorts) {
-  const openedAt = await ports.openedAt(rollback.incident);
-  const { endedAt, startedAt } = rollback.act ?? { endedAt: null, startedAt: rollback.proposedAt };
-  const mitigatedMs = Date.parse(endedAt ?? startedAt) - Date.parse(openedAt ?? rollback.proposedAt);
-  const message = 'no memory could be read after the rollback, so nobody can tell whether it helped';
-  return {
-    judgedAt: new Date(ports.now()).toISOString(),
-    instancesChanged: judgement?.instancesChanged ?? 0,
-    instances: judgement?.instances ?? 0,
-    after: judgement?.after ?? { rssBytes: null, growth: null },
-    secondsToMitigation: Math.max(0, mitigatedMs / 1000),
-    message: judgement?.message ?? message,
-  };
 }
 
 async function tellEnd(rollback: Rollback, ports: CarryOutPorts): Promise<void> {

@@ -134,6 +134,7 @@ function followUps({ report, rollback }: PostmortemFacts): string[] {
   const tasks: string[] = [];
   if (report?.pattern?.fix != null) tasks.push(`Fix the cause: ${md(report.pattern.fix)}`);
   if (rollback?.state === 'recovered') tasks.push(`Keep ${md(rollback.from)} from going out again until it is fixed`);
+  if (rollback?.state === 'unproven') tasks.push('Find out why nobody measured whether the rollback helped');
   if (rollback?.state === 'not-recovered') tasks.push(`Find out why going back to ${md(rollback.to)} did not help`);
   if (rollback?.state === 'failed') tasks.push('Find out why the rollback itself failed, and rehearse it');
   if (rollback?.declined?.reason === 'false-alarm')

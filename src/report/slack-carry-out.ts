@@ -36,6 +36,11 @@ function linesOf(rollback: Rollback, verifyForSeconds: number): string[] | null 
         `🔴 ${name}: NOT RECOVERED after the rollback ${way}: ${proven}`,
         `*Next:* ${people}: the rollback did not cure it; look at the evidence above`,
       ];
+    case 'unproven':
+      return [
+        `🟠 ${name}: CAN'T TELL whether the rollback ${way} helped: ${proven}`,
+        `*Next:* ${people}: look which release runs and how its memory goes; memtriage watches the service as before`,
+      ];
     case 'failed':
       if (act?.outcome === 'unknown') {
         return [

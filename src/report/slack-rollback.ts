@@ -14,7 +14,14 @@ export const DECLINE_WORDS = {
 } as const;
 
 /** From here on, the advice of the report has been followed, or was tried. */
-const ACTED: ReadonlySet<RollbackState> = new Set(['acting', 'verifying', 'recovered', 'not-recovered', 'failed']);
+const ACTED: ReadonlySet<RollbackState> = new Set([
+  'acting',
+  'verifying',
+  'recovered',
+  'not-recovered',
+  'unproven',
+  'failed',
+]);
 
 /** What the root shows of the rollback in its state. */
 export function rollbackPart(rollback: Rollback): RootPart {
@@ -50,6 +57,8 @@ function headOf(rollback: Rollback): string | null {
       return `🟢 ${name} — *RECOVERED* after the rollback ${way}: ${escapeMrkdwn(proof?.message ?? '', 400)}`;
     case 'not-recovered':
       return `🔴 ${name} — *NOT RECOVERED* after the rollback ${way}: ${escapeMrkdwn(proof?.message ?? '', 400)}`;
+    case 'unproven':
+      return `🟠 ${name} — *CAN'T TELL whether the rollback helped* (${way}): ${escapeMrkdwn(proof?.message ?? '', 400)}`;
     case 'failed':
       return `🔴 ${name} — *${act?.outcome === 'unknown' ? 'NOBODY CAN TELL whether it was rolled back' : 'ROLLBACK FAILED'}* (${way}): ${escapeMrkdwn(act?.message ?? '', 400)}`;
     case 'declined':
@@ -87,6 +96,8 @@ function linesOf(rollback: Rollback): string[] {
       return ['*Next:* memtriage tells whether memory recovered; nobody has to act'];
     case 'not-recovered':
       return [`*Next:* ${nextApprovers(rollback)}: the rollback did not cure it`];
+    case 'unproven':
+      return [`*Next:* ${nextApprovers(rollback)} look which release runs and how its memory goes`];
     case 'failed': {
       const what = rollback.act?.outcome === 'unknown' ? 'look which release runs' : 'roll back by hand';
       return [`*Next:* ${nextApprovers(rollback)} ${what}; memtriage does not try again by itself`];

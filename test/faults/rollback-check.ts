@@ -10,7 +10,7 @@ import type { RollbackWorld } from './rollback-world.ts';
 export type Ending = { problems: readonly string[]; how: string };
 
 const Payload = z.object({ incident: z.string(), message: z.string() });
-const ENDED = /RECOVERED after|ROLLBACK FAILED|NOBODY CAN TELL|is blocked by now/;
+const ENDED = /RECOVERED after|CAN'T TELL whether the rollback|ROLLBACK FAILED|NOBODY CAN TELL|is blocked by now/;
 const PAGED = ['D0ALICE', 'D0DAVE', 'D0BOB', 'D0CAROL'];
 
 export async function checkEnding(

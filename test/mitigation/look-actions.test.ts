@@ -158,6 +158,7 @@ describe('the buttons of a root', () => {
     ['verifying', 0, /^🔵 .*rolled back to v811.*watching/],
     ['recovered', 0, /^🟢 .*RECOVERED/],
     ['not-recovered', 0, /^🔴 .*NOT RECOVERED/],
+    ['unproven', 0, /^🟠 .*CAN'T TELL whether the rollback helped/],
     ['failed', 0, /^🔴 .*ROLLBACK FAILED/],
     ['declined', 0, null],
     ['expired', 0, null],

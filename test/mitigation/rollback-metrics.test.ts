@@ -1,40 +1,13 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { createMetrics } from '../../src/adapters/metrics/metrics.ts';
-import { createIncidentBook } from '../../src/adapters/redis/incident-book.ts';
 import { createRollbackBook } from '../../src/adapters/redis/rollback-book.ts';
 import type { Rollback } from '../../src/incident/rollback.ts';
 import { measureRollbacks } from '../../src/main/measured-rollbacks.ts';
 import { startRedis, type TestRedis } from '../support/redis.ts';
+import { aRollback, openIncident, PROPOSED_AT } from './a-rollback.ts';
 
 const PREFIX = '{measured}';
-const AT = '2026-11-21T02:00:00.000Z';
-const PROPOSED: Rollback = {
-  schema: 1,
-  version: 0,
-  incident: 'M-1',
-  service: 'checkout',
-  site: 'local',
-  from: 'v2',
-  to: 'v1',
-  state: 'proposed',
-  requestedBy: 'U0ALICE',
-  approvalsNeeded: 1,
-  approvers: ['U0ALICE'],
-  approvals: [],
-  proposedAt: AT,
-  expiresAt: AT,
-  reportedAt: AT,
-  before: { rssBytes: null, growth: null },
-  guards: [],
-  isTierZero: false,
-  migrationWord: null,
-  secondsToLimit: null,
-  secondsToRollBack: null,
-  withdrawn: null,
-  declined: null,
-  act: null,
-  proof: null,
-};
+const AT = PROPOSED_AT;
 const ACTED = { startedAt: AT, endedAt: AT, outcome: 'done' as const, message: 'done' };
 const PROOF = {
   judgedAt: AT,
@@ -75,17 +48,7 @@ function aBot() {
 }
 
 it('a rollback is counted once in each state that it comes into, whichever bot writes it, with its time to mitigation', async () => {
-  const incidents = createIncidentBook(server.connect(), PREFIX, Date.now);
-  const request = {
-    service: 'checkout',
-    symptom: 'asked' as const,
-    openedBy: 'U0ALICE',
-    channelId: 'C0ONCALL',
-    sinceSeconds: 3600,
-    takeSnapshot: false,
-  };
-  const { incident } = await incidents.openOrJoin(request, 'local');
-  const id = incident.id;
+  const id = await openIncident(server.connect(), PREFIX);
   const bots = [aBot(), aBot()];
   const sum = async (series: string): Promise<number> => {
     const values = await Promise.all(bots.map(({ valueOf }) => valueOf(series)));
@@ -99,9 +62,9 @@ it('a rollback is counted once in each state that it comes into, whichever bot w
     const decide = (before: Rollback | null) => (before?.state === after.state ? null : { after, audit: [] });
     await Promise.all(bots.map(({ book }) => book.change(id, decide)));
   };
-  await becomes({ ...PROPOSED, incident: id });
-  await becomes({ ...PROPOSED, incident: id, state: 'verifying', act: ACTED });
-  await becomes({ ...PROPOSED, incident: id, state: 'recovered', act: ACTED, proof: PROOF });
+  await becomes(aRollback({ incident: id }));
+  await becomes(aRollback({ incident: id, state: 'verifying', act: ACTED }));
+  await becomes(aRollback({ incident: id, state: 'recovered', act: ACTED, proof: PROOF }));
   // A change that leaves its state and its outcome as they are.
   await bots[0]?.book.change(id, (before) =>
     before === null ? null : { after: { ...before, guards: [] }, audit: [] },

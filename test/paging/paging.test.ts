@@ -8,8 +8,8 @@ import { startWorkspace, type Workspace } from '../../src/demo/workspace/workspa
 import { consider } from '../../src/desks/page-desk.ts';
 import { pagerActions } from '../../src/desks/pager-actions.ts';
 import { countOccurrence } from '../../src/incident/count-alerts.ts';
-import type { Rollback } from '../../src/incident/rollback.ts';
 import { pagerPart } from '../../src/report/slack-pager.ts';
+import { aRollback } from '../mitigation/a-rollback.ts';
 import { startRedis, type TestRedis } from '../support/redis.ts';
 import { aTeam, type Bot, CHANNEL, SATURDAY, startBot } from './paging-rig.ts';
 
@@ -57,33 +57,14 @@ const pages = (): string[] =>
 const level = (at: number, round = 1) => ({ kind: 'level' as const, incidentId: 'M-1', round, level: at });
 
 const at = (minutes: number): string => new Date(SATURDAY + minutes * MINUTE).toISOString();
-const approved: Rollback = {
-  schema: 1,
-  version: 0,
-  incident: 'M-1',
-  service: 'checkout',
-  site: 'local',
-  from: 'v2',
-  to: 'v1',
+const approved = aRollback({
   state: 'verifying',
-  requestedBy: 'U0ALICE',
-  approvalsNeeded: 1,
-  approvers: ['U0ALICE'],
   approvals: [{ userId: 'U0ALICE', at: at(1) }],
   proposedAt: at(0),
   expiresAt: at(15),
   reportedAt: at(0),
-  before: { rssBytes: null, growth: null },
-  guards: [],
-  isTierZero: false,
-  migrationWord: null,
-  secondsToLimit: null,
-  secondsToRollBack: null,
-  withdrawn: null,
-  declined: null,
   act: { startedAt: at(1), endedAt: at(2), outcome: 'done', message: '' },
-  proof: null,
-};
+});
 
 describe('a critical verdict at the weekend', () => {
   it('asks who is on call, the backup, and everybody; then says that nobody answered', async () => {
@@ -333,23 +314,29 @@ describe('those who hold it', () => {
     expect(dms('U0ALICE')).toEqual([]);
   });
 
-  it('are those who decided on the rollback; when it did not help, who is on call is asked anew, once', async () => {
-    const bot = await paged();
-    const books = createRollbackBook(server.connect(), prefix);
-    await books.change('M-1', () => ({ after: approved, audit: [] }));
-    bot.setNow(SATURDAY + MINUTE);
-    await consider('M-1', bot);
-    expect(await bot.pagers.find('M-1')).toMatchObject({ state: 'held', holder: { userId: 'U0ALICE' } });
-    const failed = { ...approved, state: 'not-recovered' as const };
-    await books.change('M-1', () => ({ after: failed, audit: [] }));
-    bot.setNow(SATURDAY + 30 * MINUTE);
-    await consider('M-1', bot);
-    await consider('M-1', bot);
-    await bot.run(level(1, 2));
-    await vi.waitFor(() => expect(dms('U0BOB')).toHaveLength(2), WAIT);
-    expect(dms('U0BOB')[1]).toContain('the rollback of checkout from v2 to v1 did not help');
-    expect(await bot.pagers.find('M-1')).toMatchObject({ state: 'paging', round: 2, level: 1 });
-  });
+  it.each([
+    ['not-recovered', 'did not help'],
+    ['unproven', 'was done, and nobody can tell whether it helped'],
+  ] as const)(
+    'are those who decided on the rollback; when it is %s, who is on call is asked anew, once',
+    async (state, how) => {
+      const bot = await paged();
+      const books = createRollbackBook(server.connect(), prefix);
+      await books.change('M-1', () => ({ after: approved, audit: [] }));
+      bot.setNow(SATURDAY + MINUTE);
+      await consider('M-1', bot);
+      expect(await bot.pagers.find('M-1')).toMatchObject({ state: 'held', holder: { userId: 'U0ALICE' } });
+      const failed = { ...approved, state };
+      await books.change('M-1', () => ({ after: failed, audit: [] }));
+      bot.setNow(SATURDAY + 30 * MINUTE);
+      await consider('M-1', bot);
+      await consider('M-1', bot);
+      await bot.run(level(1, 2));
+      await vi.waitFor(() => expect(dms('U0BOB')).toHaveLength(2), WAIT);
+      expect(dms('U0BOB')[1]).toContain(`the rollback of checkout from v2 to v1 ${how}`);
+      expect(await bot.pagers.find('M-1')).toMatchObject({ state: 'paging', round: 2, level: 1 });
+    },
+  );
 
   it('snooze it, until it becomes worse', async () => {
     const bot = await paged();

@@ -2,6 +2,7 @@ import type { Redis } from 'ioredis';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { toDeploys } from '../../src/adapters/redis/collector-lives.ts';
 import { collectorMemory } from '../../src/adapters/redis/collector-memory.ts';
+import { saveCollectorStats } from '../../src/adapters/redis/collector-stats.ts';
 import { beat } from '../../src/adapters/redis/heartbeat.ts';
 import {
   createInstanceStore,
@@ -148,6 +149,40 @@ describe('the memory of a service', () => {
     } finally {
       await server.start();
     }
+  });
+});
+
+describe('when the hosts of a service were looked at', () => {
+  const lookedAt = async () => {
+    const services = new Map([['checkout', { site: 'local', limitBytes: null }]]);
+    const source = collectorMemory({ redis, prefix: PREFIX, keepSeconds: KEEP_SECONDS, services });
+    const answer = await source.readMemory('checkout', 3600, AbortSignal.timeout(5000));
+    return answer.outcome === 'ok' ? answer.value.looked : answer;
+  };
+  async function collectorOn(host: string, lookedForSeconds: number): Promise<void> {
+    const stats = { schema: 1 as const, lagSeconds: 1, lookedForSeconds, processes: 1 };
+    const rest = { droppedSamples: 0, residentBytes: 1 };
+    await saveCollectorStats(redis, PREFIX, { site: 'local', host }, { ...stats, ...rest });
+  }
+
+  test('is the stretch that the collectors of all of them tell of; none, when one of them has nobody who looks', async () => {
+    await beat(redis, PREFIX, 'local', 'test');
+    await store.save('checkout', [
+      aRecord('1.1', { host: 'a', endedAt: NOW - 600 }),
+      aRecord('2.2', { host: 'b' }),
+      aRecord('3.3', { host: 'gone', startedAt: NOW - 90_000, endedAt: NOW - 80_000 }),
+    ]);
+    const samples = [{ atMs: (NOW - 1000) * 1000, rssBytes: 2048, anonymousBytes: 1024 }];
+    const series = createSampleStore({ redis, prefix: PREFIX, keepSeconds: KEEP_SECONDS });
+    await series.append([{ service: 'checkout', instance: '1.1', samples }]);
+    await collectorOn('a', 5000);
+    expect(await lookedAt()).toBeNull();
+    await collectorOn('b', 700);
+    const looked = await lookedAt();
+    expect(looked).toMatchObject({ from: expect.any(Number), to: expect.any(Number) });
+    if (looked == null || !('to' in looked)) return;
+    expect(looked.to - looked.from).toBeGreaterThan(698);
+    expect(looked.to - looked.from).toBeLessThan(702);
   });
 });
 

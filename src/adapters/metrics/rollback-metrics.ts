@@ -8,7 +8,7 @@ export type NoteRollback = (before: Rollback | null, after: Rollback) => void;
 /** A rollback takes minutes, a decision up to hours, and a weekend may lie between. */
 const MITIGATION_SECONDS = [60, 300, 600, 900, 1800, 3600, 7200, 14_400, 28_800, 86_400, 259_200];
 const ACT_OUTCOMES = ['done', 'failed', 'unknown'] as const;
-const PROVEN = ['recovered', 'not-recovered'] as const;
+const PROVEN = ['recovered', 'not-recovered', 'unproven'] as const;
 
 export function rollbackMetrics(registers: Registry[]): NoteRollback {
   const states = new Counter({

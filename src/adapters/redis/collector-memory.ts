@@ -69,6 +69,7 @@ export function collectorMemory({
       instances: lives,
       limitBytes: configured.limitBytes ?? tightestLimit(wanted),
       oomKillsAt: kills.map(({ at }) => at),
+      ...(isHistory ? {} : { looked: toLooked(wanted, stats, nowSeconds) }),
       hosts: toHosts(service, stats),
       deploys: toDeploys(records),
     });
@@ -88,6 +89,23 @@ export function collectorMemory({
       }
     },
   };
+}
+
+/** Of all hosts of the instances: the shortest stretch counts. A host whose collector died is looked at by nobody. */
+function toLooked(
+  records: readonly InstanceRecord[],
+  stats: Awaited<ReturnType<typeof readCollectorStats>>,
+  nowSeconds: number,
+): { from: number; to: number } | null {
+  const hosts = [...new Set(records.map(({ host }) => host))];
+  const stretches = hosts.flatMap((name) => {
+    const told = stats.find(({ host }) => host === name);
+    if (told?.lookedForSeconds == null) return [];
+    const to = nowSeconds - told.ageSeconds;
+    return { from: to - told.lookedForSeconds, to };
+  });
+  if (hosts.length === 0 || stretches.length < hosts.length) return null;
+  return { from: Math.max(...stretches.map(({ from }) => from)), to: Math.min(...stretches.map(({ to }) => to)) };
 }
 
 function toHosts(service: string, stats: Awaited<ReturnType<typeof readCollectorStats>>): HostRoom[] {

@@ -10,6 +10,8 @@ export const CollectorStats = z.object({
   schema: z.literal(1),
   /** Since samples were last stored; null: none yet. */
   lagSeconds: z.number().nullable(),
+  /** For so long it has sampled its host without a break; null or absent: not known. */
+  lookedForSeconds: z.number().nullable().optional(),
   processes: z.number(),
   /** Samples lost since its start. */
   droppedSamples: z.number(),

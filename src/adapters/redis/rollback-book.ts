@@ -105,6 +105,8 @@ export function createRollbackBook(redis: Redis, prefix: string): RollbackBook {
 
 const OPEN: ReadonlySet<Rollback['state']> = new Set(['proposed', 'approved', 'acting', 'verifying']);
 
+const CARRIED_OUT: ReadonlySet<Rollback['state']> = new Set(['recovered', 'not-recovered', 'unproven', 'failed']);
+
 /** RFC 3339 of the approval or the refusal that this change is; empty: it is neither. */
 function decidedAt(before: Rollback | null, { approvals, declined }: Rollback): string {
   if (declined !== null && before?.declined == null) return declined.at;
@@ -113,5 +115,5 @@ function decidedAt(before: Rollback | null, { approvals, declined }: Rollback): 
 }
 
 function hasEnded({ state, act }: Rollback): boolean {
-  return act !== null && (state === 'recovered' || state === 'not-recovered' || state === 'failed');
+  return act !== null && CARRIED_OUT.has(state);
 }
