@@ -1,6 +1,7 @@
 import { blindBelow } from './blind.ts';
 import { burnOf } from './burn.ts';
 import { type DeployFinding, judgeDeploy } from './deploy.ts';
+import { isFileGrowth } from './file-growth.ts';
 import { healthyProfile, isFilling, overBaseline } from './level.ts';
 import { seenSince } from './lives.ts';
 import { onsetOf } from './onset.ts';
@@ -72,7 +73,7 @@ function toAnalysis(told: Told): SeriesAnalysis {
           },
     timeToLimitSeconds: told.timeToLimit,
     onset: onsetAt === null ? null : { atSeconds: onsetAt },
-    deploy: deploy === null ? null : { isChangePoint: deploy.isChangePoint, rollback: deploy.rollback },
+    deploy: deploy === null ? null : { isChangePoint: deploy.isChangePoint, rollback: rollbackOf(deploy, told) },
     returnsInQuiet: told.returnsInQuiet,
     sloState: told.sloState,
     burn: told.burn,
@@ -80,6 +81,11 @@ function toAnalysis(told: Told): SeriesAnalysis {
     reasons: renderReasons(told),
     wouldChange: renderWouldChange(told),
   };
+}
+
+/** Files that a release maps are its way to work, as long as nobody looked which pages they are. */
+function rollbackOf({ rollback }: DeployFinding, { worst, seriesCase }: Told): DeployFinding['rollback'] {
+  return rollback === 'yes' && isFileGrowth(worst, seriesCase.now) ? 'need-more-evidence' : rollback;
 }
 
 function isLimitSoon({ timeToLimit: limit, settings }: Told): boolean {
@@ -117,7 +123,7 @@ function stateOf(
   if (pod.fit.windowSeconds + settings.startUpSeconds < settings.tooFreshSeconds) return 'inconclusive';
   if (probability <= settings.suspectProbability) return 'healthy';
   if (isFilling(pod, seriesCase, settings)) return 'filling';
-  if (probability <= settings.leakProbability) return 'suspect';
+  if (probability <= settings.leakProbability || isFileGrowth(pod, seriesCase.now)) return 'suspect';
   const [life] = pod.current;
   const watched = life === undefined ? 0 : seriesCase.now - seenSince(life);
   return watched < settings.matureSeconds && healthyProfile(pod, seriesCase, settings) === null ? 'suspect' : 'leak';

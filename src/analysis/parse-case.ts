@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { inconclusive, type Outcome, ok } from '../errors.ts';
-import type { Sample, SeriesCase } from './series.ts';
+import type { PodSeries, Sample, SeriesCase } from './series.ts';
 
 /**
  * A recorded case as files hold it (contract "Recorded series"): only the fields that are used, everything else is
@@ -24,6 +24,7 @@ const Case = z.object({
   limit_bytes: z.number().nullish(),
   deploy_at: z.number().nullish(),
   traffic: Pairs.nullish(),
+  smaps: Pairs.nullish(),
   baseline: Pairs.nullish(),
   slo: z.object({ baseline_bytes: z.number().nullish() }).nullish(),
 });
@@ -54,7 +55,7 @@ function podsOf(found: Case): SeriesCase['pods'] | null {
   }
   if (found.samples === undefined || found.samples === null) return null;
   const restarts = (found.restarts ?? []).map(([seconds, reason]) => [seconds, String(reason)] as const);
-  return [{ pod: 'pod-0', samples: toPairs(found.samples), restarts }];
+  return [{ pod: 'pod-0', samples: toPairs(found.samples), restarts, smaps: toTriples(found.smaps ?? []) }];
 }
 
 function toSeriesCase(found: Case, pods: SeriesCase['pods']): SeriesCase {
@@ -70,6 +71,15 @@ function toSeriesCase(found: Case, pods: SeriesCase['pods']): SeriesCase {
     baseline: found.baseline === undefined || found.baseline === null ? null : toPairs(found.baseline),
     sloBaselineBytes: found.slo?.baseline_bytes ?? null,
   };
+}
+
+function toTriples(rows: readonly (readonly unknown[])[]): NonNullable<PodSeries['smaps']> {
+  const isNumber = (value: unknown): value is number => typeof value === 'number' && Number.isFinite(value);
+  return rows
+    .flatMap(([seconds, rss, anonymous]) =>
+      isNumber(seconds) && isNumber(rss) && isNumber(anonymous) ? [[seconds, rss, anonymous] as const] : [],
+    )
+    .toSorted((a, b) => a[0] - b[0]);
 }
 
 /** Pairs of finite numbers; the others are missing values. */

@@ -2,6 +2,7 @@ import { formatBytes, formatDuration, formatRate, formatRatio } from '../units.t
 import type { Atom } from './atoms.ts';
 import type { Blind } from './blind.ts';
 import type { DeployFinding } from './deploy.ts';
+import { fileShareOfGrowth } from './file-growth.ts';
 import type { Model } from './fit.ts';
 import type { GrowthFit } from './growth.ts';
 import { seenSince } from './lives.ts';
@@ -31,6 +32,7 @@ export type Told = {
 export function renderReasons(told: Told): string[] {
   return [
     headline(told),
+    fileLine(told),
     podsLine(told),
     deployLine(told),
     limitLine(told),
@@ -73,6 +75,14 @@ function since({ onsetAt, seriesCase, deploy, worst }: Told): string {
   return after < 60
     ? `${duration}, from the deploy on`
     : `${duration}, since ${formatDuration(after)} after the deploy`;
+}
+
+/** Only of growth: what falls or stays may be anything. */
+function fileLine({ state, worst, seriesCase }: Told): string | null {
+  if (state !== 'leak' && state !== 'suspect') return null;
+  const share = fileShareOfGrowth(worst, seriesCase.now);
+  if (share === null || share < 0.2) return null;
+  return `${percent(share)} of the growth is not anonymous memory but mapped files, which the kernel takes back, or shared memory`;
 }
 
 function podsLine({ pods, worst }: Told): string | null {

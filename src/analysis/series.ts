@@ -7,7 +7,13 @@ export type Sample = readonly [seconds: number, rssBytes: number];
 export type Restart = readonly [seconds: number, reason: string];
 
 /** One instance slot (a pod, or a process and those that replaced it). Samples in increasing time. */
-export type PodSeries = { pod: string; samples: readonly Sample[]; restarts: readonly Restart[] };
+export type PodSeries = {
+  pod: string;
+  samples: readonly Sample[];
+  restarts: readonly Restart[];
+  /** Of the same memory, where smaps were read, in increasing time and as seldom as may be. Bytes. */
+  smaps?: readonly (readonly [seconds: number, rssBytes: number, anonymousBytes: number])[];
+};
 
 export type SeriesCase = {
   name: string | null;

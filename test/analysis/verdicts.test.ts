@@ -41,6 +41,49 @@ describe('a leak is found, with an interval that holds its rate,', () => {
   });
 });
 
+describe('growth where smaps were read', () => {
+  const HOUR = 3600;
+  /** Of a fixture: every 20 min, with that share of what RSS rose by in anonymous memory. */
+  function withSmaps(name: string, anonymousShare: number) {
+    const { seriesCase, truth, answer } = analyze(name);
+    const [pod] = seriesCase.pods;
+    if (pod === undefined) throw new Error('no pod');
+    const at = (seconds: number) => pod.samples.findLast(([when]) => when <= seconds)?.[1] ?? 0;
+    const first = at(HOUR);
+    const times = Array.from({ length: Math.floor(seriesCase.now / 1200) - 3 }, (_, i) => HOUR + 1200 * i);
+    const smaps = times.map((when) => [when, at(when), 0.9 * first + anonymousShare * (at(when) - first)] as const);
+    const read = analyzeSeries({ ...seriesCase, pods: [{ ...pod, smaps }] }, settings);
+    return { truth, before: answer, read };
+  }
+
+  it('in anonymous memory is a leak as before', () => {
+    const { before, read } = withSmaps('leak-linear', 1);
+    expect(read).toEqual(before);
+  });
+
+  it('in files or shared memory is no leak for certain: nobody can tell from RSS alone', () => {
+    const { before, read } = withSmaps('leak-linear', 0.05);
+    expect(before).toMatchObject({ leaking: true });
+    expect(read).toMatchObject({ leaking: null, state: 'suspect', verdict: 'warning', growth: before.growth });
+    expect(read.reasons[1]).toMatch(
+      /^9\d % of the growth is not anonymous memory but mapped files, .* or shared memory$/,
+    );
+  });
+
+  it('in files after a deploy advises no rollback yet', () => {
+    expect(withSmaps('leak-deploy-', 0.05).read.deploy).toEqual({
+      isChangePoint: true,
+      rollback: 'need-more-evidence',
+    });
+  });
+
+  it('half in files is a leak, and says so', () => {
+    const { read } = withSmaps('leak-linear', 0.5);
+    expect(read.leaking).toBe(true);
+    expect(read.reasons[1]).toMatch(/^[45]\d % of the growth/);
+  });
+});
+
 describe('a deploy', () => {
   it('that made the service leak should be rolled back', () => {
     const { seriesCase, answer } = analyze('leak-deploy-');
