@@ -117,6 +117,22 @@ describe('opening an incident', () => {
     expect(await book.find('M-1')).toMatchObject({ state: 'closed' });
     expect(await book.openOf('checkout')).toMatchObject({ id: 'M-2', state: 'triaging' });
   });
+
+  it('leaves a case that people see to them when the command line looks for itself', async () => {
+    const alone = { openedBy: 'command line', channelId: null };
+    await open();
+    await book.saveReport('M-1', aReport({ incident: 'M-1', verdict: 'critical' }));
+    expect(await open(alone)).toMatchObject({ joined: false, incident: { id: 'M-2', state: 'closed', previous: '' } });
+    await book.saveReport('M-2', aReport({ incident: 'M-2', verdict: 'critical' }));
+    expect(await book.reportJson('M-2')).toContain('M-2');
+    expect(await book.find('M-2')).toMatchObject({ state: 'closed' });
+    expect(await book.openOf('checkout')).toMatchObject({ id: 'M-1', state: 'reported' });
+    // An alert may reopen it within the hour: it must still find it.
+    await book.close('M-1');
+    await open(alone);
+    expect(await book.newestOf('checkout')).toMatchObject({ id: 'M-1', state: 'closed' });
+    expect(await open()).toMatchObject({ incident: { id: 'M-4', state: 'triaging', previous: 'M-1' } });
+  });
 });
 
 describe('whatever people and configurations write', () => {

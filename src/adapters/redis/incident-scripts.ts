@@ -3,7 +3,9 @@
 /**
  * Opens an incident or joins the one that is being triaged. One script, so that two commands at the same moment, in
  * two replicas, get the same incident. Who asks with a channel does not join an incident without one: its report would
- * reach no thread. KEYS: open pointer, id counter, index, prefix of incidents, prefix of requests.
+ * reach no thread. Who asks without one (a command line) about a case that people see, or saw within the hour in which an
+ * alert would reopen it, gets one beside it that is closed from its first moment: the case, its page and its thread go on.
+ * KEYS: open pointer, id counter, index, prefix of incidents, prefix of requests.
  * ARGV: incident without id, keep seconds, index size, request, request key (the same one again within a day gets the
  * incident that it opened; empty: none), channel (empty: none); from 7 on see `GO_ON`, last the first tally and its
  * state (empty: no alert opens it). Returns incident, state, 1 when joined.
@@ -20,23 +22,32 @@ local open = redis.call('GET', KEYS[1])
 if open and redis.call('HGET', KEYS[4] .. open, 'state') == 'triaging' then
   if ARGV[6] == '' or redis.call('HGET', KEYS[4] .. open, 'channel') ~= '' then return stored(open, 1) end
 end
-if open and redis.call('EXISTS', KEYS[4] .. open) == 1 then redis.call('HSET', KEYS[4] .. open, 'state', 'closed') end
+local beside = false
+if open and ARGV[6] == '' and ARGV[9] == '' then
+  local shown = redis.call('HMGET', KEYS[4] .. open, 'channel', 'state', 'changedAt')
+  local age = redis.call('TIME')[1] - (shown[3] or 0)
+  beside = shown[1] and shown[1] ~= '' and (shown[2] ~= 'closed' or age <= tonumber(ARGV[8]))
+end
+if open and not beside and redis.call('EXISTS', KEYS[4] .. open) == 1 then
+  redis.call('HSET', KEYS[4] .. open, 'state', 'closed')
+end
 local number = redis.call('INCR', KEYS[2])
 local id = 'M-' .. number
 local incident = string.gsub(ARGV[1], '"id":""', function() return '"id":"' .. id .. '"' end, 1)
-if open and redis.call('EXISTS', KEYS[4] .. open) == 1 then
+if open and not beside and redis.call('EXISTS', KEYS[4] .. open) == 1 then
   incident = string.gsub(incident, '"previous":""', function() return '"previous":"' .. open .. '"' end, 1)
 end
-redis.call('HSET', KEYS[4] .. id, 'incident', incident, 'state', 'triaging', 'request', ARGV[4], 'channel', ARGV[6])
+local state = beside and 'closed' or 'triaging'
+redis.call('HSET', KEYS[4] .. id, 'incident', incident, 'state', state, 'request', ARGV[4], 'channel', ARGV[6])
 if ARGV[9] ~= '' then
   redis.call('HSET', KEYS[4] .. id, 'alerts', ARGV[9], 'alertState', ARGV[10], 'changedAt', redis.call('TIME')[1])
 end
 redis.call('EXPIRE', KEYS[4] .. id, ARGV[2])
-redis.call('SET', KEYS[1], id, 'EX', ARGV[2])
+if not beside then redis.call('SET', KEYS[1], id, 'EX', ARGV[2]) end
 if ARGV[5] ~= '' then redis.call('SET', KEYS[5] .. ARGV[5], id, 'EX', 86400) end
 redis.call('ZADD', KEYS[3], number, id)
 redis.call('ZREMRANGEBYRANK', KEYS[3], 0, -1 - ARGV[3])
-return {incident, 'triaging', 0}
+return {incident, state, 0}
 `;
 
 /**
