@@ -1,8 +1,10 @@
 import { once } from 'node:events';
 import { request as httpRequest, type IncomingMessage, type OutgoingHttpHeaders } from 'node:http';
 import { connect } from 'node:net';
+import { text } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type BotServer, startBotServer } from '../../src/adapters/http/bot-server.ts';
+import { CommandError } from '../../src/errors.ts';
 import { renderReportHtml } from '../../src/report/report-html.ts';
 import { aReport } from '../slack/reports.ts';
 
@@ -14,11 +16,15 @@ let missing: string[];
 let askedFor: string[];
 let errors: unknown[];
 
-async function start(token: string | null = TOKEN): Promise<BotServer> {
+async function start(token: string | null = TOKEN, port = 0): Promise<BotServer> {
   return await startBotServer({
-    port: 0,
+    port,
     token,
+    requestTimeoutMs: 1000,
     slack: null,
+    routes: [
+      { path: '/read', methods: ['POST'], answer: async (request) => ({ status: 200, body: await text(request) }) },
+    ],
     whatIsMissing: async () => await Promise.resolve(missing),
     async findReport(id) {
       askedFor.push(id);
@@ -157,6 +163,24 @@ describe('anything else', () => {
     socket.resume();
     await once(socket, 'close');
     expect(await ask('/healthz')).toMatchObject({ status: 200 });
+  });
+
+  it.each([
+    ['its head', 'POST /read HTTP/1.1\r\nhost: bot\r\n'],
+    ['its body', 'POST /read HTTP/1.1\r\nhost: bot\r\ncontent-length: 99\r\n\r\n{'],
+  ])('that never comes to the end of %s is cut', async (_title, begun) => {
+    const socket = connect(server.port, '127.0.0.1');
+    socket.on('error', () => {});
+    socket.resume();
+    socket.write(begun);
+    await once(socket, 'close');
+  });
+
+  it('on its port is told as such, not as a bug', async () => {
+    const thrown = await start(TOKEN, server.port).catch((error: unknown) => error);
+    expect(thrown).toBeInstanceOf(CommandError);
+    expect(thrown).toHaveProperty('exitCode', 69);
+    expect(thrown).toHaveProperty('tryThis', expect.stringContaining('Set PORT'));
   });
 
   it('does not keep the server from closing: a connection that was left open is closed', async () => {

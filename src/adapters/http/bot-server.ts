@@ -1,4 +1,5 @@
 import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http';
+import { CommandError, EXIT_UNAVAILABLE, messageOf } from '../../errors.ts';
 import { isAllowed } from './bearer.ts';
 import type { ReportLinks } from './report-links.ts';
 
@@ -31,6 +32,8 @@ export type BotServerOptions = {
   slack: RequestListener | null;
   /** What else is answered here, by exact path. */
   routes?: readonly Route[];
+  /** A request that is not there to its end by then is cut. Default: 10 s. Milliseconds. */
+  requestTimeoutMs?: number;
   onError: (error: unknown) => void;
 };
 
@@ -44,16 +47,22 @@ export type BotServer = {
   close(): Promise<void>;
 };
 
-/** A request that is not read to its end by then is cut: a slow sender must not hold a connection for ever. */
+/** A slow sender must not hold a connection for ever. */
 const REQUEST_TIMEOUT_MS = 10_000;
 
 const INCIDENT_PATH = /^\/incidents\/(M-\d{1,15})(\.json|\.md)?$/;
 
-/** The bot's HTTP surface: health for supervisors, reports for those with the token, Slack's requests in HTTP mode. */
+/**
+ * The bot's HTTP surface: health for supervisors, reports for those with the token, Slack's requests in HTTP mode.
+ * Throws a `CommandError` (69) when the port is not to be had.
+ */
 export async function startBotServer(options: BotServerOptions): Promise<BotServer> {
   let isStopping = false;
   const underWay = new Set<Promise<void>>();
-  const server = createServer((request, response) => {
+  const { requestTimeoutMs: requestTimeout = REQUEST_TIMEOUT_MS } = options;
+  // Of the two, Node takes the longer one for the whole request; by itself it looks every 30 s only.
+  const timeouts = { requestTimeout, headersTimeout: requestTimeout, connectionsCheckingInterval: requestTimeout / 10 };
+  const server = createServer(timeouts, (request, response) => {
     if (isStopping && pathOf(request) !== '/healthz') return refuse(response);
     const work = route(request, response, options)
       .catch((error: unknown) => {
@@ -64,10 +73,12 @@ export async function startBotServer(options: BotServerOptions): Promise<BotServ
       .finally(() => underWay.delete(work));
     underWay.add(work);
   });
-  server.requestTimeout = REQUEST_TIMEOUT_MS;
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(options.port, resolve);
+  }).catch((thrown: unknown) => {
+    const why = `the bot can't listen on port ${options.port}: ${messageOf(thrown)}`;
+    throw new CommandError(EXIT_UNAVAILABLE, why, 'Set PORT to a free one, or end what holds it.', { cause: thrown });
   });
   const address = server.address();
   return {
