@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 /** `memtriage <command>`: argv -> one role or one-shot command, and its exit code. */
-import { CommandError, EXIT_BUG, EXIT_USAGE } from '../errors.ts';
+import { CommandError, EXIT_BUG, EXIT_UNAVAILABLE, EXIT_USAGE } from '../errors.ts';
 
 const USAGE = `memtriage: on-call bot for the memory of Python services
 
@@ -38,14 +38,33 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
 
 async function main([name, ...args]: readonly string[]): Promise<number> {
   if (name === undefined || name === 'help' || name === '--help' || name === '-h') {
-    process.stdout.write(USAGE);
-    return name === undefined ? EXIT_USAGE : 0;
+    const isAsked = name !== undefined;
+    (isAsked ? process.stdout : process.stderr).write(USAGE);
+    return isAsked ? 0 : EXIT_USAGE;
   }
   const load = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
   if (load === undefined)
     throw new CommandError(EXIT_USAGE, `there is no command ${JSON.stringify(name)}`, 'See `memtriage help`.');
   const command = await load();
   return await command(args);
+}
+
+/** As shells have it for a program whose reader went away, such as `head`. */
+const EXIT_UNREAD = 141;
+
+/** Node's own answer to all three is 1, which says "warning" of what was looked at. */
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(EXIT_UNREAD);
+  process.stderr.write(`memtriage: the results can't be written: ${error.message}\n`);
+  process.exit(EXIT_UNAVAILABLE);
+});
+process.stderr.on('error', () => {});
+process.on('uncaughtException', (thrown) => process.exit(tellBug(thrown)));
+
+function tellBug(thrown: unknown): number {
+  const stack = thrown instanceof Error ? thrown.stack : String(thrown);
+  process.stderr.write(`memtriage: this is a bug, please report it\n${stack}\n`);
+  return EXIT_BUG;
 }
 
 /** What a library still holds open after everything was closed (a worker whose Redis is away) must not hold us up. */
@@ -58,9 +77,7 @@ try {
     process.stderr.write(`memtriage: ${thrown.message}\n${thrown.tryThis}\n`);
     process.exitCode = thrown.exitCode;
   } else {
-    const stack = thrown instanceof Error ? thrown.stack : String(thrown);
-    process.stderr.write(`memtriage: this is a bug, please report it\n${stack}\n`);
-    process.exitCode = EXIT_BUG;
+    process.exitCode = tellBug(thrown);
   }
 }
 setTimeout(() => process.exit(), LINGER_MS).unref();

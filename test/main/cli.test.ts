@@ -1,5 +1,7 @@
+import { execFile } from 'node:child_process';
 import { readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { probePath } from '../../src/main/probe-path.ts';
 import { openStage, type Stage } from '../support/stage.ts';
@@ -23,12 +25,21 @@ async function refused(...args: string[]) {
 }
 
 describe('memtriage', () => {
-  it('prints its commands for help, and the same with exit code 64 when nothing was asked', async () => {
+  it('prints its commands for help, and the same on stderr with exit code 64 when nothing was asked', async () => {
     const [help, flag, nothing] = await Promise.all([stage.run(['help']), stage.run(['--help']), stage.run([])]);
     expect(help).toMatchObject({ code: 0, stderr: '' });
     expect(help.stdout).toMatch(/memtriage triage SERVICE \[--json\].*\n.*--pid PID/);
     expect(flag).toEqual(help);
-    expect(nothing.code).toBe(64);
+    expect(nothing).toEqual({ code: 64, stdout: '', stderr: help.stdout });
+  });
+
+  it.each([
+    ['goes away', '| true', /^141\n$/],
+    ['has no room', '> /dev/full', /^memtriage: the results can't be written: ENOSPC.*\n69\n$/],
+  ])('never says "warning" because whoever reads its results %s', async (_title, reader, told) => {
+    const script = `{ "${process.execPath}" dist/main/cli.js probe-path; echo $? >&2; } ${reader}`;
+    const { stderr } = await promisify(execFile)('sh', ['-c', script]);
+    expect(stderr).toMatch(told);
   });
 
   it('prints the one directory that goes on a PYTHONPATH', async () => {
