@@ -1,4 +1,5 @@
 import { fileURLToPath } from 'node:url';
+import { CommandError, EXIT_USAGE } from '../errors.ts';
 
 /** The one directory that goes on a target's PYTHONPATH. The same from the sources and from the build. */
 export function probePath(): string {
@@ -6,7 +7,9 @@ export function probePath(): string {
 }
 
 /** `memtriage probe-path`. */
-export async function probePathCommand(): Promise<number> {
+export async function probePathCommand(args: readonly string[]): Promise<number> {
+  if (args.length > 0)
+    throw new CommandError(EXIT_USAGE, '`memtriage probe-path` takes no arguments', 'See `memtriage help`.');
   process.stdout.write(`${probePath()}\n`);
   return await Promise.resolve(0);
 }

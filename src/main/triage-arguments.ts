@@ -29,11 +29,13 @@ export function parseTriageArguments(args: readonly string[]): TriageArguments {
   if (rest.length > 0 || isPid === (service !== undefined)) throw new CommandError(EXIT_USAGE, 'wrong words', USAGE);
   if (!isPid && values.fork === true)
     throw new CommandError(EXIT_USAGE, '--fork is for --pid', 'Of a service, set `snapshot: { fork: true }`.');
+  if (!isPid && values['no-attach'] === true)
+    throw new CommandError(EXIT_USAGE, '--no-attach is for --pid', 'Of a service, set `snapshot: { attach: false }`.');
   const watch = values.watch ?? (isPid ? DEFAULT_WATCH_OF_PID : '0s');
   return {
     target: service === undefined ? { pid: readPid(values.pid ?? '') } : { service },
     json: values.json === true,
-    sinceSeconds: readDuration('--since', values.since ?? DEFAULT_SINCE),
+    sinceSeconds: readSince(values.since ?? DEFAULT_SINCE),
     watchSeconds: readDuration('--watch', watch),
     takeSnapshot: values['no-snapshot'] !== true,
     attach: isPid && values['no-attach'] !== true,
@@ -65,6 +67,12 @@ function readDuration(option: string, text: string): number {
   const seconds = parseDuration(text);
   if (seconds !== null) return seconds;
   throw new CommandError(EXIT_USAGE, `${option} ${text} is not a duration`, 'Write 90s, 30m, 6h or 1d.');
+}
+
+function readSince(text: string): number {
+  const seconds = readDuration('--since', text);
+  if (seconds > 0) return seconds;
+  throw new CommandError(EXIT_USAGE, `--since ${text} leaves nothing to look at`, 'Write 90s, 30m, 6h or 1d.');
 }
 
 function readPid(text: string): number {

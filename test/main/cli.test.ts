@@ -54,6 +54,7 @@ describe('memtriage', () => {
     ['no service', ['triage'], /Use `memtriage triage SERVICE/],
     ['an unknown verb', ['baseline', 'drop', 'checkout'], /Use `memtriage baseline show\|set\|revert SERVICE`/],
     ['arguments of a role that takes none', ['bot', 'now'], /takes no arguments/],
+    ['arguments of a command that takes none', ['probe-path', 'x'], /takes no arguments/],
     ['an unknown option of the collector', ['collector', '--sight', 'x'], /Use `memtriage collector/],
   ])('refuses %s with exit code 64 and the right words', async (_title, args, message) => {
     const { code, stderr } = await refused(...args);
