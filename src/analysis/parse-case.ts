@@ -59,7 +59,8 @@ function podsOf(found: Case): SeriesCase['pods'] | null {
 }
 
 function toSeriesCase(found: Case, pods: SeriesCase['pods']): SeriesCase {
-  const last = pods.reduce((latest, { samples }) => Math.max(latest, samples.at(-1)?.[0] ?? latest), -Infinity);
+  // In whatever order they were recorded.
+  const last = pods.reduce((latest, pod) => pod.samples.reduce((a, [b]) => Math.max(a, b), latest), -Infinity);
   const now = found.now ?? (Number.isFinite(last) ? last : 0);
   return {
     name: found.name === undefined || found.name === null ? null : String(found.name),

@@ -24,17 +24,16 @@ const DAYS_DIFFER = 0.01;
  * is the quantile 1 - 1/(N+1) of the recent bins' maxima, brought forward to `now`, where N bins are left to live
  * (the largest of N draws). The early end takes the highest with the fastest rate, at the load of now where that
  * rose; the late end a low one with the slowest rate. Services that follow the clock repeat their last day, raised by the rate. Seconds from `now`; null when
- * memory does not grow.
+ * memory does not grow, or when even the early end is beyond a year.
  */
-export function timeToLimit(
-  fit: GrowthFit,
-  {
-    limitBytes,
-    now,
-    onsetAt,
-    traffic,
-  }: { limitBytes: number; now: number; onsetAt: number | null; traffic: Traffic | null },
-): Interval | null {
+export function timeToLimit(fit: GrowthFit, given: Given): Interval | null {
+  const found = untilLimit(fit, given);
+  return found === null || found.low >= FURTHEST_SECONDS ? null : found;
+}
+
+type Given = { limitBytes: number; now: number; onsetAt: number | null; traffic: Traffic | null };
+
+function untilLimit(fit: GrowthFit, { limitBytes, now, onsetAt, traffic }: Given): Interval | null {
   const { estimate, low, high } = fit.bytesPerHour;
   const running = fit.lives.at(-1);
   if (!(estimate > 0) || running === undefined || running.samples.length === 0) return null;

@@ -6,8 +6,9 @@ const LONGEST_CASE = 256 * 1024 * 1024;
 
 /**
  * Cuts a stream of JSON into its cases, holding one at a time: an object, an array of them, or one a line. Braces are
- * counted outside of strings. A `{` in the first column always begins a case, and a line's end ends a string, so that
- * a case that is cut short does not take the ones after it along.
+ * counted outside of strings. A `{` in the first column begins a case, and a line's end ends a string, so that a case
+ * that is cut short does not take the ones after it along. Only in a case that begins with a `{` alone on its line,
+ * as printers without indentation write it, is one in the first column its own where a value may stand.
  */
 export async function* splitCases(chunks: AsyncIterable<string | Buffer>): AsyncGenerator<FoundText> {
   const decoder = new TextDecoder();
@@ -28,6 +29,10 @@ class CaseSplitter {
   #line = 1;
   #startLine = 1;
   #found = 0;
+  /** Its first line is a `{` alone. */
+  #isSpread = false;
+  /** The last character that is no white space. */
+  #before = '';
   /** Text between cases that is none: an error of its own, told once a line. */
   #stray = '';
 
@@ -35,7 +40,7 @@ class CaseSplitter {
     let from = 0;
     for (let i = 0; i < chunk.length; i += 1) {
       const char = chunk[i] ?? '';
-      if (this.#depth > 0 && this.#isLineStart && char === '{') {
+      if (this.#depth > 0 && this.#isLineStart && char === '{' && !(this.#isSpread && '[,:'.includes(this.#before))) {
         this.#hold(chunk.slice(from, i));
         yield this.#take('the case ends in the middle');
       }
@@ -44,7 +49,11 @@ class CaseSplitter {
       if (!wasInside && this.#depth > 0) {
         from = i;
         this.#startLine = this.#line;
+        this.#isSpread = false;
+      } else if (this.#before === '{' && char === '\n' && this.#line === this.#startLine) {
+        this.#isSpread = true;
       }
+      if (char > ' ') this.#before = char;
       if (wasInside && this.#depth === 0) {
         this.#hold(chunk.slice(from, i + 1));
         yield this.#take(null);

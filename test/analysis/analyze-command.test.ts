@@ -41,6 +41,26 @@ describe('memtriage analyze', () => {
     expect(JSON.parse((await run(['-', '--json'], only('healthy-steady'))).stdout)).toHaveLength(1);
   });
 
+  it('reads what a printer wrote without indentation, and samples in any order', async () => {
+    const leak: { now: number; pods: { samples: [number, number][] }[] } = JSON.parse(only('leak-linear') ?? '');
+    const spread = JSON.stringify([leak, leak], null, 2).replaceAll(/^ +/gm, '');
+    const answers = JSON.parse((await run(['-', '--json'], spread)).stdout);
+    expect(answers).toHaveLength(2);
+    const { now: _, ...undated } = leak;
+    const backwards = { ...undated, pods: leak.pods.map((pod) => ({ ...pod, samples: pod.samples.toReversed() })) };
+    const [back] = JSON.parse((await run(['-', '--json'], JSON.stringify(backwards))).stdout);
+    expect({ verdict: back.verdict, leaking: back.leaking }).toEqual({ verdict: answers[0].verdict, leaking: true });
+  });
+
+  it('does not put a limit that is years away into a year', async () => {
+    const leak = JSON.parse(only('leak-linear') ?? '');
+    const [near, far] = [1, 2 ** 20].map((times) => JSON.stringify({ ...leak, limit_bytes: leak.limit_bytes * times }));
+    const answers = JSON.parse((await run(['-', '--json'], `${near}\n${far}`)).stdout);
+    expect(answers[0].timeToLimitSeconds).toMatchObject({ estimate: expect.any(Number) });
+    expect(answers[1]).toMatchObject({ leaking: true, timeToLimitSeconds: null });
+    expect(answers[1].reasons.join()).not.toContain('Reaches the limit');
+  });
+
   it('exits 0 when all is healthy and 3 when the samples can not tell', async () => {
     expect((await run(['-'], only('healthy-steady'))).code).toBe(0);
     expect((await run(['-'], '{"now": 100, "samples": [[0, 1000000], [50, 1000000]]}')).code).toBe(3);
