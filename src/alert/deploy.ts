@@ -15,10 +15,17 @@ export const Deploy = z.object({
 });
 export type Deploy = z.infer<typeof Deploy>;
 
+/** Of a time that is there but can't be read, "now" would be a guess that onsets of growth are then laid to. */
+const Moment = z
+  .unknown()
+  .refine((at) => at == null || at === '' || OptionalTime.parse(at) !== null, 'expected a time in RFC 3339')
+  .transform((at) => OptionalTime.parse(at))
+  .optional();
+
 const ForeignDeploy = z.object({
   service: z.string().trim().min(1),
   release: z.coerce.string().trim().min(1),
-  at: OptionalTime,
+  at: Moment,
   migration: z.unknown().optional(),
   labels: Labels.optional(),
 });

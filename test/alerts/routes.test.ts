@@ -213,6 +213,11 @@ describe('a deploy that comes in', () => {
     ]);
   });
 
+  it.each(['yesterday', 1_795_900_000, {}])('at %j gets 400: it is not taken for one of now', async (at) => {
+    const { status, text } = await send('/deploys', { service: 'checkout', release: 'v813', at });
+    expect([status, text]).toEqual([400, expect.stringContaining('at: expected a time in RFC 3339')]);
+  });
+
   it('without a release gets 400 that names it', async () => {
     const { status, text } = await send('/deploys', { service: 'checkout' });
     expect([status, text]).toEqual([400, expect.stringContaining('release')]);
