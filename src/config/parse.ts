@@ -23,10 +23,10 @@ export function parseConfig(text: string, file: string): { config: Config } | { 
   // Where the YAML itself is broken, its structure says nothing; a key that stands twice leaves it readable.
   if (document.errors.some(({ code }) => code !== 'DUPLICATE_KEY')) return { problems: sortProblems(problems) };
 
-  const keys = keyProblems(source);
+  const keys = [...keyProblems(source), ...aliasProblems(source)];
   if (keys.length > 0) return { problems: sortProblems([...problems, ...keys]) };
   const value = toValue(document);
-  if ('problem' in value) return { problems: [value.problem] };
+  if ('problem' in value) return { problems: sortProblems([...problems, value.problem]) };
   const parsed = ConfigFile.safeParse(value.value);
   if (!parsed.success) problems.push(...parsed.error.issues.flatMap((issue) => shapeProblems(source, issue)));
   for (const mismatch of findMismatches(value.value)) problems.push(problemAt(source, mismatch));
@@ -34,14 +34,27 @@ export function parseConfig(text: string, file: string): { config: Config } | { 
   return { problems: sortProblems(problems) };
 }
 
-/** Anchors that point nowhere, or that unfold into more than any real file has, only show when the value is built. */
+/** Aliases that unfold into more than any real file has only show when the value is built. */
 function toValue(document: Document): { value: unknown } | { problem: ConfigProblem } {
   try {
     return { value: document.toJS({ maxAliasCount: 100 }) };
   } catch (error) {
     const found = error instanceof Error ? error.message : String(error);
-    return { problem: { line: 1, column: 1, path: '', found, expected: 'aliases of anchors in this file' } };
+    return { problem: { line: 1, column: 1, path: '', found, expected: 'fewer aliases' } };
   }
+}
+
+function aliasProblems({ document, lines }: Source): ConfigProblem[] {
+  const problems: ConfigProblem[] = [];
+  visit(document, {
+    Alias: (_, alias) => {
+      if (alias.resolve(document) !== undefined) return;
+      const { line, col } = lines.linePos(alias.range?.[0] ?? 0);
+      const expected = 'an alias of an anchor that stands before it';
+      problems.push({ line, column: col, path: '', found: `*${alias.source}`, expected });
+    },
+  });
+  return problems;
 }
 
 /** Keys that no JavaScript object can hold as they are: they would be lost or renamed on the way. */

@@ -268,7 +268,11 @@ describe('a wrong file', () => {
     ['a tab as indentation', 'services:\n\tcheckout: {}\n', 'expected valid YAML'],
     ['an unclosed bracket', 'services: { a: { sockets: /x }\n', 'expected valid YAML'],
     ['two documents', 'services: {}\n---\nservices: {}\n', 'expected valid YAML'],
-    ['an alias of nothing', 'services: *none\n', 'expected aliases of anchors in this file'],
+    [
+      'an alias of nothing',
+      'services:\n  a: *none\n',
+      'memtriage.yaml:2:6: found *none, expected an alias of an anchor that stands before it',
+    ],
   ])('%s', (_, text, expected) => {
     expect(problemsOf(text).join('\n')).toContain(expected);
   });
@@ -297,6 +301,8 @@ describe('a wrong file', () => {
     );
     expect(problems.filter((line) => line.includes('a Slack token'))).toHaveLength(2);
     expect(problems.join('\n')).not.toContain('abcdefghijkl');
+    // Also where the file can't be read to its end.
+    expect(problemsOf(`services:\n  a: *none\n# ${token}\n`)).toHaveLength(2);
   });
 
   test('never throws, whatever the text is', () => {
