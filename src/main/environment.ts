@@ -31,10 +31,10 @@ export type Environment = {
 const DEFAULT_SLACK_API_URL = 'https://slack.com/api/';
 const DEFAULT_PAGERDUTY_URL = 'https://api.pagerduty.com';
 
-function secret(expected: string, pattern: RegExp) {
+function secret(expected: string, pattern: RegExp, isRight: (text: string) => boolean = () => true) {
   return z
     .string()
-    .regex(pattern, { error: expected })
+    .refine((text) => pattern.test(text) && isRight(text), { error: expected })
     .transform((text) => new Secret(text))
     .nullable()
     .default(null);
@@ -52,6 +52,7 @@ const Variables = z.object({
   REDIS_URL: secret(
     'a URL such as redis://:password@host:6379/0, rediss://… or unix:///path',
     /^(?:rediss?:\/\/[^/]|unix:\/\/\/).*$/,
+    (text) => URL.canParse(text),
   ),
   MEMTRIAGE_CONFIG: z.string().default('memtriage.yaml'),
   SLACK_API_URL: z

@@ -76,6 +76,7 @@ test.each([
   ['unix:///run/redis.sock', true],
   ['localhost:6379', false],
   ['redis://', false],
+  ['redis://127.0.0.1:notaport', false],
 ])('REDIS_URL %s is understood: %s', (url, isRight) => {
   expect(refusalOf({ REDIS_URL: url }) === '').toBe(isRight);
 });
