@@ -79,6 +79,15 @@ describe('what people type', () => {
   });
 });
 
+test.each([
+  ['baseline checkout', 'baseline show checkout'],
+  ['baseline drop checkout', 'baseline show checkout'],
+  ['silence end', 'silence end checkout'],
+  ['silence checkout', 'silence checkout 2h known batch run'],
+])('%j is answered with %j', (text, tryThis) => {
+  expect(parseCommand(text)).toMatchObject({ kind: 'misread', tryThis });
+});
+
 test('anything at all is understood or answered, never thrown', () => {
   fc.assert(
     fc.property(fc.string({ unit: 'binary', maxLength: 3000 }), (text) => {

@@ -172,12 +172,14 @@ describe('by Socket Mode', () => {
   test('times and people of an answer are shown as Slack shows them; what keeps it from answering is told in plain words', async () => {
     desk.history = async () => {
       const lines = ['M-12 checkout: opened 2026-11-22T10:00:00.123Z by U0ALICE, not U0-1'];
-      return await Promise.resolve({ kind: 'lines', title: 'Incidents', lines });
+      return await Promise.resolve({ kind: 'lines', title: 'M-12, opened 2026-11-22T10:00:00.123Z', lines });
     };
+    desk.listServices = async () => [{ service: 'checkout', team: 'payments', summary: 'baseline v1, set by U0ALICE' }];
     await start({}, { whyUnable: () => 'Redis does not answer' });
     expect(await say('history checkout')).toBe(
-      '*Incidents*\nM-12 checkout: opened <!date^1795341600^{date_short_pretty} {time}|22 Nov 10:00 UTC> by <@U0ALICE>, not U0-1',
+      '*M-12, opened <!date^1795341600^{date_short_pretty} {time}|22 Nov 10:00 UTC>*\nM-12 checkout: opened <!date^1795341600^{date_short_pretty} {time}|22 Nov 10:00 UTC> by <@U0ALICE>, not U0-1',
     );
+    expect(await say('list')).toContain('• `checkout` (payments) baseline v1, set by <@U0ALICE>');
     desk.answer = async () => await Promise.reject(new Error("Stream isn't writeable"));
     expect(await say('checkout')).toContain("I can't answer right now (Redis does not answer). It may or may not");
   });

@@ -131,7 +131,7 @@ async function answerList(desk: CommandDesk): Promise<string> {
   if (services.length === 0) return 'No service is configured. Add one under `services:` in memtriage.yaml.';
   const lines = services.map(({ service, team, summary }) => {
     const owner = team === null ? '' : ` (${escapeMrkdwn(team, 60)})`;
-    return `• ${code(service, 80)}${owner} ${escapeMrkdwn(summary)}`;
+    return `• ${code(service, 80)}${owner} ${shownLine(summary)}`;
   });
   return cutLines([`*${services.length} services*`, ...lines]);
 }
@@ -139,7 +139,7 @@ async function answerList(desk: CommandDesk): Promise<string> {
 function answerLines(found: DeskAnswer, asked: string, desk: CommandDesk): string {
   if ('outcome' in found) return `🟠 ${escapeMrkdwn(found.why)}. ${escapeMrkdwn(found.tryThis)}`;
   if (found.kind === 'unknown-service') return unknownService(asked, desk);
-  return cutLines([`*${escapeMrkdwn(found.title)}*`, ...found.lines.map(shownLine)]);
+  return cutLines([`*${shownLine(found.title)}*`, ...found.lines.map(shownLine)]);
 }
 
 const MOMENT = /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?Z/g;

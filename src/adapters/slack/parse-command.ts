@@ -103,7 +103,9 @@ function toCaseId(text: string | undefined): string | null {
 
 function parseBaseline([verb, service]: readonly string[]): SlackCommand {
   const known = BASELINE_VERBS.find((name) => name === verb?.toLowerCase());
-  if (known === undefined) return misread('baseline takes show, set or revert', `baseline show ${verb ?? 'checkout'}`);
+  if (known === undefined) {
+    return misread('baseline takes show, set or revert', `baseline show ${service ?? verb ?? 'checkout'}`);
+  }
   if (service === undefined) return misread('a service is missing', `baseline ${known} checkout`);
   return { kind: 'baseline', verb: known, service };
 }
@@ -112,6 +114,9 @@ function parseSilence([service, duration, ...reason]: readonly string[]): SlackC
   const example = `silence ${service ?? 'checkout'} 2h known batch run`;
   if (service === undefined) return misread('a service is missing', example);
   // With more words after them, they are names of services.
+  if (service.toLowerCase() === 'end' && duration === undefined) {
+    return misread('a service is missing', 'silence end checkout');
+  }
   if (service.toLowerCase() === 'list' && duration === undefined) return { kind: 'silence-list' };
   if (service.toLowerCase() === 'end' && duration !== undefined && reason.length === 0) {
     return { kind: 'silence-end', service: duration };
