@@ -130,14 +130,22 @@ export function renderPage(incident: Incident, pager: Pager, permalink: string |
   const thread = pager.pages.at(-1)?.thread ?? incident.id;
   const place = permalink === null ? code(thread, 20) : link(permalink, `thread of ${thread}`);
   const { clock } = pager.onCall;
-  const lines = [
-    `📟 *${name}*: ${escapeMrkdwn(pager.why)}`,
+  const why = escapeMrkdwn(pager.why);
+  const facts = [
     ...(clock === null ? [] : [`⏱ ${escapeMrkdwn(clock)}`]),
     `You are asked as level ${pager.level} for the team ${escapeMrkdwn(pager.team, 60)}. Evidence: ${place}`,
-    `*Next:* you acknowledge${pager.dueAt === null ? '' : ` before ${localTime(pager.dueAt)}, or somebody else is woken`}`,
   ];
-  const text = `${name}: ${escapeMrkdwn(pager.why)}. Acknowledge it in the thread of ${escapeMrkdwn(thread, 20)}.`;
-  return fitMessage(text, [section(lines), ...buttonRow(pager.incident, pagerButtons(pager))]);
+  const by = (time: (rfc3339: string) => string): string =>
+    pager.dueAt === null ? '' : ` before ${time(pager.dueAt)}, or somebody else is woken`;
+  const text = [
+    `${name}: ${why}.`,
+    ...facts,
+    `Acknowledge it in the thread of ${escapeMrkdwn(thread, 20)}${by(utcTime)}.`,
+  ];
+  return fitMessage(text.join('\n'), [
+    section([`📟 *${name}*: ${why}`, ...facts, `*Next:* you acknowledge${by(localTime)}`]),
+    ...buttonRow(pager.incident, pagerButtons(pager)),
+  ]);
 }
 
 /** What happened to the pager, for the thread. */
@@ -150,9 +158,8 @@ export function renderRaised(pager: Pager): SlackMessage {
   const { primary, others = [] } = pager.onCall;
   const who = primary === null ? 'Nobody is on call' : namesOf([primary, ...others]);
   const line = `📣 ${who}: ${escapeMrkdwn(pager.why)}`;
-  return fitMessage(line, [
-    section([line, '*Next:* decide while somebody is there to act; nobody is paged for this yet']),
-  ]);
+  const next = 'decide while somebody is there to act; nobody is paged for this yet';
+  return fitMessage(`${line}. Next: ${next}.`, [section([line, `*Next:* ${next}`])]);
 }
 
 /** For whoever has it: it became worse. */

@@ -40,6 +40,7 @@ export function renderProgressRoot(incident: Incident, { steps }: Progress): Sla
     [
       `⏳ ${name}: triage running, ${done} of ${steps.length} steps done. Case ${escapeMrkdwn(incident.id, 20)}.`,
       ...lines.map(({ words }) => words),
+      `${openerPhrase(incident.openedBy)} at ${utcTime(incident.openedAt)}; the verdict will replace this message.`,
     ].join('\n'),
     [
       section([
@@ -69,7 +70,8 @@ export function renderReportRoot(report: Report, { requestedBy, link: page }: Re
       `${sign} ${name}: ${words}. Case ${id}.`,
       `${facts.join(', ')}.`,
       ...advice.map(([label, text]) => `${label}: ${text}.`),
-      `${escapeMrkdwn(dataPhrase(report))}, ${instanceCount(report)}. Measured ${utcTime(report.generatedAt)}.`,
+      `${escapeMrkdwn(dataPhrase(report))}, ${instanceCount(report)}. Measured ${utcTime(report.generatedAt)}, ${openerPhrase(requestedBy)}.`,
+      ...(page === null ? [] : [link(page, 'Full report')]),
     ].join('\n'),
     [
       section([`${sign} *${name}* — *${words}*`, facts.join(' · ')]),

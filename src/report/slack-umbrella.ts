@@ -42,17 +42,14 @@ export function renderUmbrellaRoot(umbrella: Umbrella, { addressOf, pagerOf }: U
   const pages = umbrella.pages.map((page) => pageLine(page, pagerOf(page.incident)));
   const lines = shown.map((child) => childLine(child, addressOf(child.incident)));
   const small = [escapeMrkdwn(id, 20), `since ${localTime(openedAt)}`, 'the report of each service comes as one reply'];
-  return fitMessage(
-    [`${head(umbrella, utcTime)}.`, suspect, ...pages, ...shown.map((child) => childLine(child, null)), ...more].join(
-      '\n',
-    ),
-    [
-      section([bold(head(umbrella, localTime)), suspect, ...pages]),
-      section(lines.slice(0, IN_ONE_SECTION)),
-      ...(lines.length > IN_ONE_SECTION ? [section([...lines.slice(IN_ONE_SECTION), ...more])] : []),
-      context(small),
-    ],
-  );
+  const plain = `${escapeMrkdwn(id, 20)}, since ${utcTime(openedAt)}; the report of each service comes as one reply.`;
+  const names = shown.map((child) => childLine(child, null));
+  return fitMessage([`${head(umbrella, utcTime)}.`, suspect, ...pages, plain, ...names, ...more].join('\n'), [
+    section([bold(head(umbrella, localTime)), suspect, ...pages]),
+    section(lines.slice(0, IN_ONE_SECTION)),
+    ...(lines.length > IN_ONE_SECTION ? [section([...lines.slice(IN_ONE_SECTION), ...more])] : []),
+    context(small),
+  ]);
 }
 
 /** What goes on before what is over, and in each the most kills first. */
@@ -142,9 +139,10 @@ export function renderChildReport({ service, incident, report }: UmbrellaChild):
   const why = report.why === '' ? [] : [`Why: ${escapeMrkdwn(report.why)}`];
   const id = escapeMrkdwn(incident, 20);
   const page = report.page === null ? `\`/memtriage status ${id}\` tells its story` : link(report.page, 'full report');
-  return fitMessage([`${report.sign} ${name}: ${words}. Case ${id}.`, figures, ...why].join('\n'), [
+  const own = `\`/memtriage ${name}\` opens a thread of its own`;
+  return fitMessage([`${report.sign} ${name}: ${words}. Case ${id}.`, figures, ...why, `${page}; ${own}.`].join('\n'), [
     section([`${report.sign} *${name}* — *${words}*`, figures, ...why]),
-    context([id, page, `\`/memtriage ${name}\` opens a thread of its own`]),
+    context([id, page, own]),
   ]);
 }
 

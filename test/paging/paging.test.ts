@@ -88,7 +88,7 @@ describe('a critical verdict at the weekend', () => {
     );
     await vi.waitFor(() => expect([dms('U0BOB').length, dms('U0ALICE').length]).toEqual([2, 2]), WAIT);
     expect(dms('U0BOB')[0]).toMatch(
-      /^checkout: memory of checkout is critical, about .* to its limit\. Acknowledge it/,
+      /^checkout: memory of checkout is critical, about .* to its limit\.\n⏱ OOM .*\nYou are asked as level 1 .* Evidence: .*\nAcknowledge it .* before .* UTC, or somebody else is woken\.$/,
     );
     expect((await bot.pagers.find('M-1'))?.state).toBe('unanswered');
     const trail = await createAuditBook(server.connect(), prefix).list('M-1');
@@ -194,7 +194,7 @@ describe('a warning', () => {
       workspace.everPosted(CHANNEL).flatMap(({ text }) => (text.startsWith('📣') ? [text] : []));
     await vi.waitFor(() => expect(raised()).toHaveLength(1), WAIT);
     expect(raised()[0]).toBe(
-      '📣 <@U0BOB>: OOM Sun 02:10-04:30; staffed until Fri 18:00 and from Mon 09:00 on; decide before Fri 18:00',
+      '📣 <@U0BOB>: OOM Sun 02:10-04:30; staffed until Fri 18:00 and from Mon 09:00 on; decide before Fri 18:00. Next: decide while somebody is there to act; nobody is paged for this yet.',
     );
     expect([dms('U0BOB'), pages()]).toEqual([[], []]);
   });

@@ -55,6 +55,8 @@ describe('the root of a report', () => {
       'app.retries.QUEUE',
       'Would change this',
       '22 Nov 10:00 UTC',
+      'asked by <@U0ALICE>',
+      '&amp;signature=a|Full report>',
     ]) {
       expect(root.text).toContain(fact);
     }
