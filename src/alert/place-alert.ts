@@ -45,7 +45,7 @@ const PASSING = /^(?:pod|instance|uid|id|container_id|endpoint|node|ip|host|prom
 
 /** The line of the configuration that would place an alert like this; null: it has no label that names a workload. */
 export function placingLine({ service, labels }: Alert): string | null {
-  if (service !== null) return `services: { ${JSON.stringify(service)}: {} }`;
+  if (service !== null) return `alerts: { match: { service: ${JSON.stringify(labels['service'] ?? service)} } }`;
   const found = TELLING.flatMap((name) =>
     labels[name] === undefined ? [] : [`${name}: ${JSON.stringify(labels[name])}`],
   );

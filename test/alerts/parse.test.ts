@@ -156,6 +156,11 @@ describe('the service of an alert', () => {
     expect(unplacedKey(one)).toBe(unplacedKey(other));
     const line = placingLine(one);
     expect(line).toBe('alerts: { match: { service: "basket" } }');
-    expect(placeAlert([{ name: 'b', alerts: { match: { service: 'basket' } } }], one)?.name).toBe('b');
+    const basket = [{ name: 'b', alerts: { match: { service: 'basket' } } }];
+    expect(placeAlert(basket, one)?.name).toBe('b');
+    // Also where the sender names it: a service without memory figures would be refused by the configuration.
+    const named = { ...only({}), service: 'basket', labels: {} };
+    expect(placingLine(named)).toBe(line);
+    expect(placeAlert(basket, named)?.name).toBe('b');
   });
 });
