@@ -25,7 +25,8 @@ export function toSeriesCase(given: {
     name: null,
     now: nowSeconds,
     pods: toSlots(memory),
-    limitBytes: memory.limitBytes,
+    // Where nothing runs, nothing reaches a limit, however it grew before.
+    limitBytes: memory.instances.some(({ endedAt }) => endedAt === null) ? memory.limitBytes : null,
     deployAt,
     traffic: trafficOf(memory),
     baseline: baseline === null || baseline.profile.length === 0 ? null : baseline.profile,

@@ -27,7 +27,8 @@ export function buildReport(incident: Incident, results: readonly StepResult[], 
       wouldChange: ['running the triage again'],
     },
     rss: {
-      bytes: compare?.worstBytes ?? capture?.instances[0]?.bytes ?? null,
+      // Without a capture nothing runs: what an ended instance held last is not what the service holds.
+      bytes: capture === null ? null : (compare?.worstBytes ?? capture.instances[0]?.bytes ?? null),
       limitBytes: capture?.limitBytes ?? null,
       instances: capture?.instances ?? [],
     },

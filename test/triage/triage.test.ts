@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { CommandError, failed, inconclusive } from '../../src/errors.ts';
+import { CommandError, failed, inconclusive, ok } from '../../src/errors.ts';
 import { Report } from '../../src/report/report.ts';
 import { startRedis, type TestRedis } from '../support/redis.ts';
-import { createWalk, FOUR_STEPS, never, runbookOf } from './walk.ts';
+import { createWalk, FOUR_STEPS, growing, NOW_MS, never, runbookOf } from './walk.ts';
 
 let redis: TestRedis;
 
@@ -65,6 +65,17 @@ describe('the walk', () => {
     expect(report.rss.bytes).toBeGreaterThan(500 * 1024 ** 2);
     expect(report.growth?.bytesPerHour).toBeCloseTo(60 * 1024 ** 2, -6);
     expect(['warning', 'critical']).toContain(report.verdict);
+  });
+
+  it('does not tell what an ended process held as what the service holds', async () => {
+    const memory = growing();
+    const ended = memory.instances.map((one) => ({ ...one, endedAt: NOW_MS / 1000 - 60 }));
+    const walk = createWalk(redis, { memory: { readMemory: async () => ok({ ...memory, instances: ended }) } });
+    const report = await walk.run(await walk.open());
+    expect(report.steps[0]).toMatchObject({ outcome: 'inconclusive', note: expect.stringContaining('1 min ago') });
+    expect(report.rss).toEqual({ bytes: null, limitBytes: null, instances: [] });
+    expect(report.timeToLimitSeconds).toBeNull();
+    expect(report.recommendation.reasons.join()).not.toContain('Reaches the limit');
   });
 
   it('leaves the process alone when it was asked to', async () => {
