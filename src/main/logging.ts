@@ -14,7 +14,7 @@ export type LoggingOptions = {
 };
 
 export function createLogger(options: LoggingOptions): Logger {
-  const { level, secrets = [], destination = pino.destination({ fd: 2, sync: true }) } = options;
+  const { level, secrets = [], destination = toStderr() } = options;
   const pretty = options.pretty ?? process.stderr.isTTY;
   const redact = redactor(secrets);
   const write = (line: string): void => {
@@ -25,6 +25,16 @@ export function createLogger(options: LoggingOptions): Logger {
     { level, base: null, timestamp: pino.stdTimeFunctions.isoTime, formatters: { level: levelName } },
     { write },
   );
+}
+
+/** What waits while stderr takes nothing; beyond it lines are dropped. Bytes. */
+const MAX_WAITING = 1024 * 1024;
+
+/** A full disk behind stderr costs the log, not the process that logs. */
+function toStderr(): DestinationStream {
+  const stderr = pino.destination({ fd: 2, sync: true, maxLength: MAX_WAITING });
+  stderr.on('error', () => {});
+  return stderr;
 }
 
 function levelName(level: string): { level: string } {

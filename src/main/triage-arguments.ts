@@ -36,7 +36,7 @@ export function parseTriageArguments(args: readonly string[]): TriageArguments {
     target: service === undefined ? { pid: readPid(values.pid ?? '') } : { service },
     json: values.json === true,
     sinceSeconds: readSince(values.since ?? DEFAULT_SINCE),
-    watchSeconds: readDuration('--watch', watch),
+    watchSeconds: readWatch(watch),
     takeSnapshot: values['no-snapshot'] !== true,
     attach: isPid && values['no-attach'] !== true,
     fork: values.fork === true,
@@ -73,6 +73,15 @@ function readSince(text: string): number {
   const seconds = readDuration('--since', text);
   if (seconds > 0) return seconds;
   throw new CommandError(EXIT_USAGE, `--since ${text} leaves nothing to look at`, 'Write 90s, 30m, 6h or 1d.');
+}
+
+/** Nothing is kept for longer by default, and no timer reaches much further. Seconds. */
+const LONGEST_WATCH = 7 * 86_400;
+
+function readWatch(text: string): number {
+  const seconds = readDuration('--watch', text);
+  if (seconds <= LONGEST_WATCH) return seconds;
+  throw new CommandError(EXIT_USAGE, `--watch ${text} is more than 7d`, 'Write 90s, 30m, 6h or 1d.');
 }
 
 function readPid(text: string): number {

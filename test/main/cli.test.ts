@@ -42,6 +42,12 @@ describe('memtriage', () => {
     expect(stderr).toMatch(told);
   });
 
+  it('loses its log rather than its work where stderr takes nothing', async () => {
+    const words = 'triage --pid $$ --watch 0s --no-attach --no-snapshot';
+    const script = `{ "${process.execPath}" dist/main/cli.js ${words} > /dev/null; echo $?; } 2> /dev/full`;
+    expect(await promisify(execFile)('sh', ['-c', script])).toMatchObject({ stdout: '3\n' });
+  });
+
   it('prints the one directory that goes on a PYTHONPATH', async () => {
     const { code, stdout, stderr } = await stage.run(['probe-path']);
     expect({ code, stdout, stderr }).toEqual({ code: 0, stdout: `${probePath()}\n`, stderr: '' });

@@ -30,6 +30,7 @@ describe('the words after `memtriage triage`', () => {
     ['checkout --since', /--since/],
     ['checkout --since 0s', /--since 0s leaves nothing to look at/],
     ['checkout --since 6', /--since 6 is not a duration/],
+    ['--pid 1 --watch 99999d', /--watch 99999d is more than 7d/],
     ['checkout --watch=-5s', /--watch -5s is not a duration/],
     ['--pid me', /--pid me is not the number of a process/],
     ['--pid=-1', /--pid -1 is not the number of a process/],
