@@ -173,7 +173,7 @@ describe('anything else', () => {
     socket.on('error', () => {});
     socket.resume();
     socket.write(begun);
-    await once(socket, 'close');
+    expect(await once(socket, 'close')).toEqual([false]);
   });
 
   it('on its port is told as such, not as a bug', async () => {
