@@ -27,7 +27,7 @@ const Loose = z.object({
         .catch({}),
     )
     .catch({}),
-  teams: z.record(z.string(), z.object({ approvers: lenient, oncall: Choices }).catch({})).catch({}),
+  teams: z.record(z.string(), z.object({ approvers: lenient, oncall: Choices, holidays: Choices }).catch({})).catch({}),
 });
 type Loose = z.infer<typeof Loose>;
 type LooseService = Loose['services'][string];
@@ -49,6 +49,7 @@ export function findMismatches(value: unknown): Mismatch[] {
     ...Object.entries(teams).flatMap(([name, team]) => [
       ...badName(['teams', name], []),
       ...badOnCall(['teams', name, 'oncall'], team.oncall),
+      ...badHolidays(['teams', name, 'holidays'], team.holidays),
     ]),
   ];
 }
@@ -150,6 +151,11 @@ function badOnCall(path: string[], onCall: Record<string, unknown> | undefined):
     }
   }
   return wrong;
+}
+
+function badHolidays(path: string[], holidays: Record<string, unknown> | undefined): Mismatch[] {
+  if (holidays?.['state'] === undefined || holidays['country'] !== undefined) return [];
+  return [{ path: [...path, 'state'], found: 'state without country', expected: 'state only beside country' }];
 }
 
 function notExactlyOne(path: string[], choices: Record<string, unknown>, keys: readonly string[]): Mismatch[] {

@@ -261,6 +261,11 @@ describe('a wrong file', () => {
       withService('rollback: { mode: approve, via: { command: [x] } }'),
       'found "approve" without approvers',
     ],
+    [
+      'holidays of a state of no country',
+      withService('team: a').concat('teams: { a: { timezone: UTC, holidays: { state: CA } } }\n'),
+      'holidays.state: found state without country',
+    ],
     ['an empty argv', withService('rollback: { via: { command: [] } }'), 'expected at least the program'],
     ['a size without sense', withService('limit: 1KiB'), 'expected a size'],
     ['a password in a URL', 'prometheus: { url: http://me:hunter22@prom }\n', 'http://[redacted]@prom'],
