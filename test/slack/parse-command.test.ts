@@ -83,6 +83,11 @@ test.each([
   ['baseline checkout', 'baseline show checkout'],
   ['baseline drop checkout', 'baseline show checkout'],
   ['silence end', 'silence end checkout'],
+  ['silence end checkout now', 'silence end checkout'],
+  ['silence list all', 'silence list'],
+  ['baseline set checkout orders', 'baseline set checkout'],
+  ['history checkout orders', 'history checkout'],
+  ['status M-1 M-2', 'status M-12'],
   ['silence checkout', 'silence checkout 2h known batch run'],
 ])('%j is answered with %j', (text, tryThis) => {
   expect(parseCommand(text)).toMatchObject({ kind: 'misread', tryThis });

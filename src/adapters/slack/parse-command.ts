@@ -50,9 +50,7 @@ export function parseCommand(text: string): SlackCommand {
     case 'baseline':
       return parseBaseline(rest);
     case 'history':
-      return rest[0] === undefined
-        ? misread('a service is missing', 'history checkout')
-        : { kind: 'history', service: rest[0] };
+      return parseHistory(rest);
     case 'silence':
       return parseSilence(rest);
     case 'triage':
@@ -86,12 +84,18 @@ function parseTriage(words: readonly string[]): SlackCommand {
   const [service, extra] = names;
   if (service === undefined) return misread('a service is missing', 'checkout');
   if (service.length > MAX_SERVICE_LENGTH) return misread('that is too long for the name of a service', 'list');
-  if (extra !== undefined) return misread(`one service at a time, found "${extra}" as well`, `${service}`);
+  if (extra !== undefined) return oneAtATime(extra, service);
   return { kind: 'triage', service, sinceSeconds, takeSnapshot };
 }
 
-function parseStatus([id]: readonly string[]): SlackCommand {
+function parseHistory([service, extra]: readonly string[]): SlackCommand {
+  if (service === undefined) return misread('a service is missing', 'history checkout');
+  return extra === undefined ? { kind: 'history', service } : oneAtATime(extra, `history ${service}`);
+}
+
+function parseStatus([id, extra]: readonly string[]): SlackCommand {
   if (id === undefined) return { kind: 'status', incident: null };
+  if (extra !== undefined) return misread(`one case at a time, found "${extra}" as well`, 'status M-12');
   const incident = toCaseId(id);
   return incident === null ? misread(`"${id}" is no case id`, 'status M-12') : { kind: 'status', incident };
 }
@@ -101,33 +105,44 @@ function toCaseId(text: string | undefined): string | null {
   return number === undefined ? null : `M-${Number(number)}`;
 }
 
-function parseBaseline([verb, service]: readonly string[]): SlackCommand {
+function parseBaseline([verb, service, extra]: readonly string[]): SlackCommand {
   const known = BASELINE_VERBS.find((name) => name === verb?.toLowerCase());
   if (known === undefined) {
     return misread('baseline takes show, set or revert', `baseline show ${service ?? verb ?? 'checkout'}`);
   }
   if (service === undefined) return misread('a service is missing', `baseline ${known} checkout`);
+  if (extra !== undefined) return oneAtATime(extra, `baseline ${known} ${service}`);
   return { kind: 'baseline', verb: known, service };
 }
 
 function parseSilence([service, duration, ...reason]: readonly string[]): SlackCommand {
   const example = `silence ${service ?? 'checkout'} 2h known batch run`;
   if (service === undefined) return misread('a service is missing', example);
-  // With more words after them, they are names of services.
-  if (service.toLowerCase() === 'end' && duration === undefined) {
-    return misread('a service is missing', 'silence end checkout');
-  }
-  if (service.toLowerCase() === 'list' && duration === undefined) return { kind: 'silence-list' };
-  if (service.toLowerCase() === 'end' && duration !== undefined && reason.length === 0) {
-    return { kind: 'silence-end', service: duration };
-  }
+  const verb = service.toLowerCase();
   const seconds = parseDuration(duration ?? '');
+  // With a duration and a reason after them, they are names of services.
+  const isName = seconds !== null && reason.length > 0;
+  if (verb === 'list' && !isName) {
+    return duration === undefined ? { kind: 'silence-list' } : misread(`found "${duration}" as well`, 'silence list');
+  }
+  if (verb === 'end' && !isName) {
+    if (duration === undefined) return misread('a service is missing', 'silence end checkout');
+    const [extra] = reason;
+    return extra === undefined
+      ? { kind: 'silence-end', service: duration }
+      : oneAtATime(extra, `silence end ${duration}`);
+  }
   if (seconds === null || seconds <= 0) return misread('a duration such as 2h is missing', example);
   if (seconds < MIN_SINCE_SECONDS || seconds > MAX_SILENCE_SECONDS) {
     return misread('a silence lasts between 1m and 7d', example);
   }
   if (reason.length === 0) return misread('a reason is missing', example);
   return { kind: 'silence', service, seconds, reason: reason.join(' ') };
+}
+
+/** Also for what would be ignored: whoever wrote it meant something by it. */
+function oneAtATime(extra: string, tryThis: string): SlackCommand {
+  return misread(`one service at a time, found "${extra}" as well`, tryThis);
 }
 
 function misread(why: string, tryThis: string): SlackCommand {
