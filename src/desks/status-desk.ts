@@ -31,21 +31,28 @@ export type StatusDeskParts = {
 /** What fits on a phone; the answer is cut at 40 lines anyway. */
 const SHOWN_INCIDENTS = 15;
 const SHOWN_EVENTS = 25;
-/** How far back open incidents are looked for among those of all services. */
+/** How far back those of services that are no longer configured are looked for. */
 const SEARCHED_INCIDENTS = 500;
 
 export async function overview(parts: StatusDeskParts): Promise<DeskAnswer> {
   const { world, incidents, silences } = parts;
-  const [recent, silenced, health] = await Promise.all([
+  const services = [...world.config.services.keys()];
+  const [recent, current, silenced, health] = await Promise.all([
     incidents.recent(SEARCHED_INCIDENTS),
-    silences.list([...world.config.services.keys()]),
+    Promise.all(services.map((service) => incidents.openOf(service))),
+    silences.list(services),
     healthLines(parts),
   ]);
-  const open = recent.filter(({ state }) => state !== 'closed');
+  const found = [...recent, ...current].flatMap((one) => (one === null || one.state === 'closed' ? [] : [one]));
+  const open = [...new Map(found.map((one) => [one.id, one])).values()].sort((a, b) => numberOf(b) - numberOf(a));
   const more = open.length > SHOWN_INCIDENTS ? [`… and ${open.length - SHOWN_INCIDENTS} more`] : [];
   const cases = open.length === 0 ? ['none'] : [...open.slice(0, SHOWN_INCIDENTS).map(incidentLine), ...more];
   const quiet = silenced.slice(0, SHOWN_INCIDENTS).map((silence) => `silenced: ${silenceLine(silence)}`);
   return { kind: 'lines', title: 'Open incidents', lines: [...cases, ...quiet, ...health] };
+}
+
+function numberOf({ id }: Incident): number {
+  return Number(id.slice('M-'.length));
 }
 
 async function healthLines({ world, observing }: StatusDeskParts): Promise<string[]> {

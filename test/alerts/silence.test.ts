@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { REDIS_PREFIX } from '../../src/adapters/redis/connection.ts';
+import { createIncidentBook } from '../../src/adapters/redis/incident-book.ts';
 import { shortConfig } from '../support/stage.ts';
 import { CHANNEL, openRig, type Rig, WAIT } from './bot-rig.ts';
 import { alertOf } from './senders.ts';
@@ -98,6 +100,16 @@ describe('a command about a case that is open and reported', () => {
       /Thread: https?:.*OOM kill ×1 on checkout-7f, told by Alertmanager.*opened by Alertmanager.*capture: .*evaluate: /s,
     );
     expect(await say('status M-99')).toContain('there is no incident M-99');
+  });
+
+  it('goes on, and is told by status, however often the command line looks for itself', async () => {
+    const book = createIncidentBook(rig.redis.connect(), REDIS_PREFIX, Date.now);
+    const request = { service: 'checkout', symptom: 'asked', sinceSeconds: 3600, takeSnapshot: false } as const;
+    const looks = Array.from({ length: 501 }, () =>
+      book.openOrJoin({ ...request, openedBy: 'command line', channelId: null }, 'local'),
+    );
+    expect((await Promise.all(looks)).map(({ incident }) => incident.state)).toEqual(looks.map(() => 'closed'));
+    expect(await say('status')).toMatch(/^\*Open incidents\*\nM-1 checkout: reported/);
   });
 });
 
