@@ -3,6 +3,7 @@ import { createBaselineStore } from '../adapters/redis/baseline-store.ts';
 import type { Baseline } from '../analysis/baseline.ts';
 import { CommandError, EXIT_UNAVAILABLE, EXIT_USAGE, type Outcome } from '../errors.ts';
 import { baselineLine } from '../report/baseline-text.ts';
+import { printable } from '../report/report-text.ts';
 import { setBaseline } from '../watch/set-baseline.ts';
 import { openBaselines } from './baselines.ts';
 import { openSnapshotTaker } from './snapshot-taker.ts';
@@ -22,7 +23,7 @@ export async function baselineCommand([verb, service, ...rest]: readonly string[
   try {
     world.requireService(service);
     const lines = await run(world, service);
-    process.stdout.write(`${lines.join('\n')}\n`);
+    process.stdout.write(`${lines.map(printable).join('\n')}\n`);
     return 0;
   } finally {
     await world.closers.closeAll();

@@ -1,4 +1,5 @@
 /** A replay as people read it in a terminal, and as programs do. */
+import { printable } from '../report/report-text.ts';
 import { formatBytes, formatDuration, formatRate } from '../units.ts';
 import type { Replay, ReplayedAlarm, ReplayedKill } from '../watch/replay.ts';
 import { lastedSeconds, summarize } from '../watch/replay-summary.ts';
@@ -27,7 +28,9 @@ export function renderReplayText({ service, source, askedSeconds, replays }: Rep
     '',
     ...summaryLines(replays),
     '',
-  ].join('\n');
+  ]
+    .map(printable)
+    .join('\n');
 }
 
 /** A day less of a fortnight is worth a line, a minute is not. */

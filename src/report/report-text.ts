@@ -104,6 +104,6 @@ function signed(difference: number | null): string {
 }
 
 /** Keeps line breaks out of lines and escape sequences out of the terminal. */
-function printable(line: string): string {
+export function printable(line: string): string {
   return line.replace(/[\p{Cc}\u202a-\u202e\u2066-\u2069]/gu, '\ufffd');
 }
