@@ -29,16 +29,13 @@ export type Move = { after: Rollback; audit: readonly AuditEntry[] };
 
 /**
  * The record of a new report's proposal; null where it leaves the one there alone: the same report again, one that is
- * being carried out, one that the first of two approved, one that a person declined for more than a while. `auto`:
- * nobody needs to be asked, as long as none was tried or declined in this incident: what did not help, or what a person
- * wanted to wait with, is not for a machine to do again.
+ * being carried out, one that the first of two approved, one that a person declined for more than a while. `auto`: nobody needs to be asked.
  */
 export function propose(before: Rollback | null, proposal: Proposal, nowMs: number, auto: boolean): Move | null {
   if (before !== null && !mayBeProposedAnew(before, proposal)) return null;
   const isBlocked = proposal.guards.some(({ state }) => state === 'red');
   const at = new Date(nowMs).toISOString();
-  const needsPerson = before?.needsPerson === true || (before?.act ?? before?.declined ?? null) !== null;
-  const state = isBlocked ? 'blocked' : auto && !needsPerson ? 'approved' : 'proposed';
+  const state = isBlocked ? 'blocked' : auto ? 'approved' : 'proposed';
   const after: Rollback = {
     schema: 1,
     version: 0,
@@ -48,7 +45,6 @@ export function propose(before: Rollback | null, proposal: Proposal, nowMs: numb
     approvals: state === 'approved' ? [{ userId: MEMTRIAGE, at }] : [],
     proposedAt: at,
     expiresAt: new Date(nowMs + APPROVAL_SECONDS * 1000).toISOString(),
-    ...(needsPerson ? { needsPerson } : {}),
     migrationWord: null,
     withdrawn: null,
     declined: null,

@@ -63,8 +63,6 @@ export const Rollback = z.object({
   guards: z.array(Guard),
   /** The rollout that was under way is the suspect's, and the rollback ends it; absent: there was none, or another one. */
   endsRollout: z.boolean().optional(),
-  /** One was tried or declined in this incident before: memtriage does not act by itself any more; absent: none was. */
-  needsPerson: z.literal(true).optional(),
   /** Tier 0: whoever approves types the service's name. */
   isTierZero: z.boolean(),
   /** What an approver said of migrations between the two releases, which nothing recorded tells of. */

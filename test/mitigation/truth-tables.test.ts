@@ -281,24 +281,6 @@ describe('a newer report of the same way', () => {
   });
 });
 
-describe('a newer report, where memtriage may act by itself', () => {
-  const act = { startedAt: mine.at, endedAt: mine.at, outcome: 'failed' as const, message: 'nothing was changed' };
-  const rows: [string, Partial<Rollback>, Rollback['state']][] = [
-    ['acts when nobody decided in time', { state: 'expired' }, 'approved'],
-    ['acts when the guard is green that blocked', { state: 'blocked' }, 'approved'],
-    ['asks when one was tried and failed', { state: 'failed', act }, 'proposed'],
-    ['asks when one did not help', { state: 'not-recovered', act: { ...act, outcome: 'done' } }, 'proposed'],
-    ['asks when a person wanted to wait', { state: 'declined', declined: { ...no, reason: 'wait' } }, 'proposed'],
-    ['asks still when what was proposed after that expired', { state: 'expired', needsPerson: true }, 'proposed'],
-  ];
-  test.each(rows)('%s', (_case, changes, state) => {
-    const newer = { ...PROPOSAL, reportedAt: '2026-11-22T10:05:00Z' };
-    const after = propose(record(changes), newer, AT, true)?.after;
-    expect(after?.state).toBe(state);
-    expect(after?.needsPerson ?? false).toBe(state === 'proposed');
-  });
-});
-
 describe('a press of Approve', () => {
   const rows: [string, Partial<Rollback> | null, Partial<Approval>, number, string][] = [
     ['nothing is there', null, {}, 0, 'gone'],
