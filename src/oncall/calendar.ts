@@ -2,6 +2,14 @@
 import ICAL from 'ical.js';
 import { IANAZone } from 'luxon';
 import { failed, messageOf, type Outcome, ok } from '../errors.ts';
+import {
+  alignToWallClock,
+  createRuleBound,
+  EndlessRule,
+  exceptionsByUid,
+  isException,
+  uidOf,
+} from './calendar-rules.ts';
 import { personOf } from './person.ts';
 import type { Person, Shift, Span } from './rota.ts';
 import { naiveToMs } from './zone-time.ts';
@@ -47,15 +55,17 @@ function eventsOf(text: string): ICAL.Event[] {
     return new ICAL.Component(root).getAllSubcomponents('vevent');
   });
   const masters = new Set(components.filter((one) => !isException(one)).map(uidOf));
-  return components.filter((one) => !isException(one) || !masters.has(uidOf(one))).map((one) => new ICAL.Event(one));
-}
-
-function isException(component: ICAL.Component): boolean {
-  return component.hasProperty('recurrence-id');
-}
-
-function uidOf(component: ICAL.Component): string {
-  return String(component.getFirstPropertyValue('uid'));
+  const exceptionsOf = exceptionsByUid(components);
+  const bound = createRuleBound();
+  return components
+    .filter((one) => !isException(one) || !masters.has(uidOf(one)))
+    .map((one) => {
+      if (isException(one)) return new ICAL.Event(one);
+      const exceptions = exceptionsOf(one);
+      alignToWallClock(one, exceptions);
+      bound(one);
+      return new ICAL.Event(one, { exceptions });
+    });
 }
 
 function readEvent(event: ICAL.Event, reading: Reading): void {
@@ -64,6 +74,15 @@ function readEvent(event: ICAL.Event, reading: Reading): void {
     addShift(event, event.startDate, reading);
     return;
   }
+  try {
+    readRepeated(event, reading);
+  } catch (error) {
+    if (!(error instanceof EndlessRule)) throw error;
+    reading.problems.add(`"${event.summary}" has a rule that finds no further time: it was read as far as it does`);
+  }
+}
+
+function readRepeated(event: ICAL.Event, reading: Reading): void {
   const occurrences = event.iterator();
   for (let repeat = 0; ; repeat += 1) {
     const at = occurrences.next();

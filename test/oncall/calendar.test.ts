@@ -67,6 +67,32 @@ describe('a calendar', () => {
     ]);
   });
 
+  it('moves of one event what was moved of it, and nothing of another one at the same time', () => {
+    const daily = 'DTSTART:20261102T080000Z\nDTEND:20261102T160000Z\nRRULE:FREQ=DAILY;COUNT=2';
+    const text = calendar(
+      `UID:a\n${daily}\nSUMMARY:U0ALICE1`,
+      `UID:b\n${daily}\nSUMMARY:U0BOB22`,
+      'UID:b\nRECURRENCE-ID:20261103T080000Z\nDTSTART:20261103T200000Z\nDTEND:20261103T220000Z\nSUMMARY:U0BOB22',
+    );
+    expect(shown(shiftsOf(text)).filter((line) => line.endsWith('U0ALICE1'))).toEqual([
+      '11-02T08 11-02T16 U0ALICE1',
+      '11-03T08 11-03T16 U0ALICE1',
+    ]);
+  });
+
+  it.each([
+    ['the calendar describes its zone', 'Europe/Berlin', 'T19'],
+    ['only its name tells its zone', 'Asia/Tokyo', 'T11'],
+  ])('ends, leaves out and moves what is told in UTC: %s', (_case, zone, hour) => {
+    const utc = (day: number): string => `202611${day}${hour}0000Z`;
+    const text = calendar(
+      `UID:a\nDTSTART;TZID=${zone}:20261110T200000\nDURATION:PT1H\nRRULE:FREQ=DAILY;UNTIL=${utc(14)}\nEXDATE:${utc(12)}\nSUMMARY:U0ALICE1`,
+      `UID:a\nRECURRENCE-ID:${utc(13)}\nDTSTART:20261113T010000Z\nDURATION:PT1H\nSUMMARY:U0BOB22`,
+    );
+    const begins = shiftsOf(text).map(({ fromMs, person }) => `${new Date(fromMs).getUTCDate()} ${person.userId}`);
+    expect(begins).toEqual(['10 U0ALICE1', '11 U0ALICE1', '13 U0BOB22', '14 U0ALICE1']);
+  });
+
   it("reads whole days, floating times and unknown zones in the team's zone, and says which zone is unknown", () => {
     const text = calendar(
       'DTSTART;VALUE=DATE:20261107\nDTEND;VALUE=DATE:20261109\nSUMMARY:U0ALICE1',
@@ -109,6 +135,20 @@ describe('a calendar', () => {
     const read = readCalendar(endless, 'UTC', KNOWN);
     expect(read).toMatchObject({ outcome: 'ok', value: { problems: [expect.stringContaining('repeats too often')] } });
   });
+
+  it.each(['FREQ=DAILY;BYMONTH=2;BYMONTHDAY=30', 'FREQ=DAILY;INTERVAL=7;BYDAY=TU', 'FREQ=MINUTELY;BYMONTH=2'])(
+    'with the rule %s holds nobody up, and its other events are read',
+    (rule) => {
+      const text = calendar(
+        `DTSTART:20261102T080000Z\nDURATION:PT1H\nRRULE:${rule}\nSUMMARY:U0ALICE1`,
+        'DTSTART:20261110T080000Z\nDURATION:PT1H\nSUMMARY:U0BOB22',
+      );
+      const read = readCalendar(text, 'UTC', KNOWN);
+      if (read.outcome !== 'ok') throw new Error(read.why);
+      expect(shown(read.value.shifts).at(-1)).toBe('11-10T08 11-10T09 U0BOB22');
+      expect(read.value.problems).toEqual([expect.stringContaining('finds no further time')]);
+    },
+  );
 });
 
 describe('shifts laid over each other', () => {
