@@ -13,19 +13,17 @@ export function localDay(atMs: number, zone: string): string {
  * the moment after the jump; one that comes twice in autumn is always the same one of both.
  */
 export function momentOf(day: string, minute: number, zone: string): number {
+  // Midnight after a day is the next one's: some days begin at 01:00, and a day after that is not midnight.
+  if (minute >= 1440) return momentOf(addDays(day, 1), minute - 1440, zone);
   const [year, month, date] = day.split('-').map(Number);
-  const isNextDay = minute >= 1440;
-  const from = DateTime.fromObject(
-    {
-      year: year ?? 1970,
-      month: month ?? 1,
-      day: date ?? 1,
-      hour: isNextDay ? 0 : Math.floor(minute / 60),
-      minute: minute % 60,
-    },
-    { zone },
-  );
-  return (isNextDay ? from.plus({ days: 1 }) : from).toMillis();
+  const at = {
+    year: year ?? 1970,
+    month: month ?? 1,
+    day: date ?? 1,
+    hour: Math.floor(minute / 60),
+    minute: minute % 60,
+  };
+  return DateTime.fromObject(at, { zone }).toMillis();
 }
 
 /** The calendar day that many days later (or earlier), whatever clocks do. */
@@ -61,4 +59,10 @@ function format(atMs: number, zone: string, isNear: boolean): string {
 /** A wall clock, written as if it were UTC, as the moment at which the zone's clocks show it. */
 export function naiveToMs(naiveMs: number, zone: string): number {
   return DateTime.fromMillis(naiveMs, { zone: 'utc' }).setZone(zone, { keepLocalTime: true }).toMillis();
+}
+
+/** What clocks in the zone show at that moment. */
+export function wallClockOf(atMs: number, zone: string) {
+  const { year, month, day, hour, minute, second } = DateTime.fromMillis(atMs, { zone });
+  return { year, month, day, hour, minute, second };
 }

@@ -43,6 +43,13 @@ describe('working hours', () => {
     expect(hours.nextOpen(at('2026-10-31T12:00:00Z'))).toBe(at('2026-11-02T17:00:00Z'));
   });
 
+  it('that end at midnight do so also on a day that begins at 01:00', () => {
+    const allDay = { weekdays: [7], fromMinute: 540, toMinute: 1440 };
+    const santiago = 'America/Santiago';
+    const hours = createWorkHours({ timezone: santiago, businessHours: allDay, holidays: NO_OWN }, new Map());
+    expect(hours.at(at('2026-09-06T20:00:00Z'))).toEqual({ kind: 'open', closesMs: at('2026-09-07T03:00:00Z') });
+  });
+
   it('never name an opening that is not one, whatever zone and moment', () => {
     const zones = fc.constantFrom(LA, 'Europe/Berlin', 'Australia/Lord_Howe', 'Africa/Cairo', 'Pacific/Chatham');
     const moments = fc.date({ min: new Date('2026-01-01'), max: new Date('2029-01-01'), noInvalidDate: true });
