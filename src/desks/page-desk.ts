@@ -117,9 +117,9 @@ async function tellHolder(incident: Incident, pager: Pager, { outbox }: PagingPa
   await outbox.reply(threadOf(incident), `worse ${incident.id} ${round} ${seen.trouble}`, renderWorse(pager));
 }
 
-/** Rechecks are planned to the minute: the next full one. */
+/** Rechecks are planned to the minute: the next full one, also when it ends with one. */
 function afterSilence({ until }: Silence): number {
-  return Date.parse(until) + 60_000;
+  return Date.parse(until) + 1;
 }
 
 /** The job that is due for the pager as it stands; the same one again is stored once. */
@@ -133,8 +133,9 @@ export async function queueDue(pager: Pager, { escalations }: PagingParts): Prom
 }
 
 async function planRecheck(incidentId: string, atMs: number, { escalations }: PagingParts): Promise<void> {
-  // To the minute: each look moves the moment a little, and one look is enough.
-  const at = new Date(Math.floor(atMs / 60_000) * 60_000).toISOString();
+  // To the minute: each look moves the moment a little, and one look is enough. Never before the moment: a look that
+  // comes too early to decide would ask for the very job that has just been done.
+  const at = new Date(Math.ceil(atMs / 60_000) * 60_000).toISOString();
   await escalations.add({ kind: 'recheck', incidentId, at }, Date.parse(at));
 }
 
