@@ -65,8 +65,10 @@ export function assess(before: Pager, situation: Situation, nowMs: number): Page
   const isWorse = kills > before.seen.kills || RANK[trouble] > RANK[before.seen.trouble];
   switch (before.state) {
     case 'held':
-    case 'paging':
       return { after: known, audit: [] };
+    // Whoever is being asked takes it as it then stands, a setback included: that is no reason to ask them again.
+    case 'paging':
+      return { after: setback === null ? known : { ...known, setback: setback.at }, audit: [] };
     case 'waiting':
       return situation.decision === 'page' ? begun(known, situation.why, nowMs, 0) : { after: known, audit: [] };
     case 'snoozed':
