@@ -2,6 +2,7 @@
 import type { AuditEntry } from '../incident/audit.ts';
 import type { Pager } from '../incident/pager.ts';
 import type { Rollback } from '../incident/rollback.ts';
+import { MEMTRIAGE } from '../incident/rollback-moves.ts';
 import { ACTIVE, iso, type PagerChange, RANK } from './escalation.ts';
 
 /** Why a person's wish was not followed. */
@@ -20,15 +21,15 @@ export function acknowledge(before: Pager | null, userId: string, round: number,
 }
 
 /**
- * Whoever decided on the rollback since the round began, be it yes or no, is awake and at it: they have it. The very same
- * change back when nobody did.
+ * Whoever decided on the rollback since the round began, be it yes or no, is awake and at it: they have it. One that
+ * starts by itself wakes nobody, and so spares nobody. The very same change back when nobody did.
  */
 export function takenByDecider(change: PagerChange, rollback: Rollback | null, nowMs: number): PagerChange {
   const { after, audit } = change;
   const isAsking = after.state === 'waiting' || after.state === 'paging' || after.state === 'unanswered';
   if (rollback === null || !isAsking || after.begunAt === null) return change;
   const { approvals, declined } = rollback;
-  const decisions = approvals.map(({ userId, at }) => ({ by: userId, at }));
+  const decisions = approvals.flatMap(({ userId, at }) => (userId === MEMTRIAGE ? [] : [{ by: userId, at }]));
   if (declined !== null) decisions.push(declined);
   const begunMs = Date.parse(after.begunAt);
   const last = decisions.findLast(({ at }) => Date.parse(at) >= begunMs);

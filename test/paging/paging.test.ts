@@ -224,6 +224,30 @@ describe('a warning', () => {
     await consider('M-1', bot);
     expect((await bot.pagers.find('M-1'))?.state).toBe('paging');
   });
+
+  it('off-hours pages at the last moment also when the look before it said the very same', async () => {
+    const bot = await startOne({ nowMs: FRIDAY + 12 * 60 * MINUTE });
+    const limitMs = FRIDAY + 32 * 60 * MINUTE + 40_000;
+    const look = async (): Promise<void> => {
+      const low = (limitMs - bot.now()) / 1000;
+      const generatedAt = new Date(bot.now()).toISOString();
+      await bot.report({
+        verdict: 'warning',
+        generatedAt,
+        timeToLimitSeconds: { low, estimate: 2 * low, high: 3 * low },
+      });
+      await consider('M-1', bot);
+    };
+    await look();
+    const queue = new Queue('escalation', { connection: server.connect(), prefix });
+    const [job] = await queue.getJobs(['delayed', 'waiting', 'prioritized']);
+    await queue.close();
+    bot.setNow(Date.parse(job?.data.at));
+    await bot.run(job?.data);
+    bot.setNow(bot.now() + 20_000);
+    await look();
+    expect((await bot.pagers.find('M-1'))?.state).toBe('paging');
+  });
 });
 
 function press(userId: string, version = 1) {
@@ -312,6 +336,31 @@ describe('those who hold it', () => {
     await bot.run(level(2));
     expect(await bot.pagers.find('M-1')).toMatchObject({ state: 'held', level: 1, holder: { userId: 'U0ALICE' } });
     expect(dms('U0ALICE')).toEqual([]);
+  });
+
+  it('are persons: a rollback that starts by itself keeps nobody from being asked', async () => {
+    const bot = await paged();
+    const books = createRollbackBook(server.connect(), prefix);
+    await books.change('M-1', () => ({ after: { ...approved, state: 'blocked', approvals: [] }, audit: [] }));
+    const at = new Date(SATURDAY + MINUTE).toISOString();
+    const alone = { ...approved, state: 'approved' as const, act: null, approvals: [{ userId: 'memtriage', at }] };
+    await books.change('M-1', () => ({ after: alone, audit: [] }));
+    expect(await server.connect().exists(bot.pagers.calledOffKey('M-1', 1))).toBe(0);
+    bot.setNow(SATURDAY + 2 * MINUTE);
+    await bot.run(level(2));
+    expect(await bot.pagers.find('M-1')).toMatchObject({ state: 'paging', level: 2, holder: null });
+  });
+
+  it('are not asked again for a rollback that had failed before they took it', async () => {
+    const bot = await paged();
+    const books = createRollbackBook(server.connect(), prefix);
+    const before = new Date(SATURDAY - MINUTE).toISOString();
+    const failed = { ...approved, state: 'failed' as const, approvals: [{ userId: 'U0ALICE', at: before }] };
+    await books.change('M-1', () => ({ after: failed, audit: [] }));
+    await consider('M-1', bot);
+    await pagerActions(bot).acknowledge.press(press('U0BOB'));
+    await consider('M-1', bot);
+    expect(await bot.pagers.find('M-1')).toMatchObject({ state: 'held', round: 1, holder: { userId: 'U0BOB' } });
   });
 
   it.each([

@@ -1,6 +1,7 @@
 import type { Redis } from 'ioredis';
 import type { AuditEntry } from '../../incident/audit.ts';
 import { Rollback } from '../../incident/rollback.ts';
+import { MEMTRIAGE } from '../../incident/rollback-moves.ts';
 import { auditKey } from './audit-book.ts';
 import { incidentKey, KEEP_SECONDS } from './incident-book.ts';
 import { parseJson } from './instance-store.ts';
@@ -107,11 +108,12 @@ const OPEN: ReadonlySet<Rollback['state']> = new Set(['proposed', 'approved', 'a
 
 const CARRIED_OUT: ReadonlySet<Rollback['state']> = new Set(['recovered', 'not-recovered', 'unproven', 'failed']);
 
-/** RFC 3339 of the approval or the refusal that this change is; empty: it is neither. */
+/** RFC 3339 of a person's approval or refusal that this change is; empty: it is neither. */
 function decidedAt(before: Rollback | null, { approvals, declined }: Rollback): string {
   if (declined !== null && before?.declined == null) return declined.at;
+  const last = approvals.at(-1);
   const isApproval = before !== null && approvals.length > before.approvals.length;
-  return isApproval ? (approvals.at(-1)?.at ?? '') : '';
+  return isApproval && last !== undefined && last.userId !== MEMTRIAGE ? last.at : '';
 }
 
 function hasEnded({ state, act }: Rollback): boolean {
