@@ -23,12 +23,18 @@ export async function untilEnd(
   let told = '';
   let failures = 0;
   for (;;) {
-    const seen = await look().catch((error: unknown): ActStatus => {
-      signal.throwIfAborted();
-      failures += 1;
-      const state = failures > failuresAllowed ? 'unknown' : 'under-way';
-      return { state, message: `its state can't be read: ${messageOf(error)}` };
-    });
+    const seen = await look().then(
+      (status) => {
+        failures = 0;
+        return status;
+      },
+      (error: unknown): ActStatus => {
+        signal.throwIfAborted();
+        failures += 1;
+        const state = failures > failuresAllowed ? 'unknown' : 'under-way';
+        return { state, message: `its state can't be read: ${messageOf(error)}` };
+      },
+    );
     if (seen.state === 'done' || seen.state === 'failed' || seen.state === 'unknown') return ended(seen);
     if (seen.message !== told) progress(seen.message);
     told = seen.message;
