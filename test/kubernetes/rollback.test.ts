@@ -84,6 +84,18 @@ test('after a crash the annotation on the Deployment tells whose change it was',
   expect(await executor.status(other, aContext().context)).toMatchObject({ state: 'failed' });
 });
 
+test('what somebody else changed after it is not told as its end', async () => {
+  const [, last] = (await readRecorded('deployment')).slice(-2);
+  if (last === undefined) throw new Error('nothing was recorded');
+  const text = JSON.stringify(last.response).replaceAll('"v1"', '"v3"');
+  await serve([{ ...last, response: JSON.parse(text) }]);
+  const executor = createDeploymentExecutor(CHECKOUT, open, PATIENCE);
+  expect(await executor.status(anOrder(), aContext().context)).toEqual({
+    state: 'failed',
+    message: 'Deployment shop/checkout was rolled back, and then changed by somebody else: it has v3',
+  });
+});
+
 const refusals: Record<string, { name: string; over?: object; why: RegExp; who: string; managedBy?: string }> = {
   'a paused Deployment': { name: 'deployment-paused', why: /is paused/, who: 'user' },
   'one that Argo CD keeps, with the advice to revert in git': {

@@ -59,7 +59,11 @@ export function createWorkloadExecutor(workload: Workload, openApi: OpenApi, pat
     const { object } = found.value;
     const runs = releasesOf(object.spec.template);
     const isOurs = object.metadata.annotations?.[KEY_ANNOTATION] === order.key;
-    if (isOurs || runs.includes(order.to)) return workload.rollout(object);
+    if (runs.includes(order.to)) return workload.rollout(object);
+    if (isOurs) {
+      const message = `${title} was rolled back, and then changed by somebody else: it has ${runs.join(', ')}`;
+      return { state: 'failed', message };
+    }
     if (runs.includes(order.from)) return { state: 'not-begun', message: `${title} still has ${order.from}` };
     return { state: 'failed', message: `${title} was changed by somebody else: it has ${runs.join(', ')}` };
   }
