@@ -74,7 +74,8 @@ async function carryOn(
   const status = await executor.status(order, context);
   if (status.state === 'under-way') return await executor.follow(order, context);
   if (status.state !== 'not-begun') return { state: status.state, message: status.message };
-  return now() > Date.parse(order.notAfter) ? tooLate(order) : await executor.act(order, context);
+  if (now() <= Date.parse(order.notAfter)) return await executor.act(order, context);
+  return status.mayBeDone === true ? tooLateToAsk(order, status.message) : tooLate(order);
 }
 
 async function rehearse(order: RollbackOrder, { executor, signal }: ActParts): Promise<ActEnd | null> {
@@ -100,11 +101,15 @@ function tooLate({ notAfter }: RollbackOrder): ActEnd {
   };
 }
 
+function tooLateToAsk({ notAfter }: RollbackOrder, seen: string): ActEnd {
+  return { state: 'unknown', message: `${seen}; after ${notAfter} it is not given again. It may have been done` };
+}
+
 function busy({ service }: RollbackOrder, by: string): ActEnd {
   return { state: 'failed', message: `another rollback of ${service} is under way (${by}); nothing was changed` };
 }
 
 function givenUp(takeovers: number): ActEnd {
-  const message = `collectors died ${takeovers} times while it was under way; nobody can tell how far it came`;
+  const message = `it was taken up again ${takeovers} times, by collectors that died or could not learn how far it came`;
   return { state: 'unknown', message };
 }

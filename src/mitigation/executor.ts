@@ -38,8 +38,14 @@ export type DryRun = {
 export const ActEnd = z.object({ state: z.enum(['done', 'failed', 'unknown']), message: z.string() });
 export type ActEnd = z.infer<typeof ActEnd>;
 
-/** `not-begun`: to act is safe: nothing was done under this key, or whoever does it takes the same key for the same act. */
-export type ActStatus = ActEnd | { state: 'not-begun' | 'under-way'; message: string };
+/**
+ * `not-begun`: to act is safe: nothing was done under this key, or (`mayBeDone`) whoever does it takes the same key for
+ * the same act.
+ */
+export type ActStatus =
+  | ActEnd
+  | { state: 'not-begun'; message: string; mayBeDone?: boolean }
+  | { state: 'under-way'; message: string };
 
 export type ActContext = {
   /** Aborted when the collector stops: the act is left as it stands, and is followed by whoever comes next. Rejects then. */

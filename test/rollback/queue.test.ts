@@ -185,6 +185,18 @@ describe('the ledger', () => {
     });
   });
 
+  test('one that may have been given before a crash is not said to have changed nothing', async () => {
+    const order = anOrder({ key: 'given', service: 'given', notAfter: '2020-01-01T00:00:00Z' });
+    const { ledger, executor, ...others } = parts(() => Promise.reject(new Error('too late to act')));
+    await ledger.begin(order);
+    const message = 'the order was not seen to arrive';
+    const status = async () => ({ state: 'not-begun' as const, message, mayBeDone: true });
+    expect(await actOnce(order, { ...others, ledger, executor: { ...executor, status } })).toEqual({
+      state: 'unknown',
+      message: expect.stringMatching(/^the order was not seen to arrive; .* It may have been done$/),
+    });
+  });
+
   test('what was done is stored even when Redis dies in between', async () => {
     let restarted: Promise<void> = Promise.resolve();
     const order = anOrder({ key: 'through a crash of Redis', service: 'stored' });

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { isSignedBy, sign } from '../../src/adapters/rollback/signature.ts';
+import { untilEnd } from '../../src/adapters/rollback/until-end.ts';
 import { createWebhookExecutor } from '../../src/adapters/rollback/webhook.ts';
 import { startDeployer } from './deployer.ts';
 import { aContext, anOrder } from './order.ts';
@@ -109,10 +110,27 @@ test('after a crash the order is followed by its address, or given again under i
   await expect(act).rejects.toThrow('aborted');
   const next = aContext(first.receipt);
   expect(await executor().status(anOrder(), next.context)).toMatchObject({ state: 'under-way' });
-  expect(await executor().status(anOrder(), aContext().context)).toMatchObject({ state: 'not-begun' });
+  expect(await executor().status(anOrder(), aContext().context)).toMatchObject({
+    state: 'not-begun',
+    mayBeDone: true,
+  });
   Object.assign(deployer.orders.get(KEY) ?? {}, { state: 'done' });
   expect(await executor().act(anOrder(), aContext().context)).toMatchObject({ state: 'done' });
   expect(deployer.orders.size).toBe(1);
+});
+
+test('an end is waited for while looks fail now and then, and not while they fail one after the other', async () => {
+  const patience = { everySeconds: 0.001, deadlineSeconds: 10, failuresAllowed: 2 };
+  let looks = 0;
+  const look = async () => {
+    looks += 1;
+    if (looks % 3 !== 0) throw new Error('HTTP 503');
+    return { state: looks < 12 ? ('under-way' as const) : ('done' as const), message: `look ${looks}` };
+  };
+  const { context } = aContext();
+  expect(await untilEnd(look, context, patience)).toEqual({ state: 'done', message: 'look 12' });
+  const never = () => Promise.reject(new Error('HTTP 503'));
+  expect(await untilEnd(never, context, patience)).toMatchObject({ state: 'unknown' });
 });
 
 test('a signature is of one body and one moment', () => {

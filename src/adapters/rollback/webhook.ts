@@ -55,7 +55,7 @@ export function createWebhookExecutor(options: WebhookOptions): RollbackExecutor
   async function status(order: RollbackOrder, { receipt, signal }: ActContext): Promise<ActStatus> {
     const statusUrl = await receipt.read();
     if (statusUrl !== null) return await look(order, statusUrl, signal);
-    return { state: 'not-begun', message: 'the order was not seen to arrive; its key makes it safe to give again' };
+    return { state: 'not-begun', message: 'the order was not seen to arrive', mayBeDone: true };
   }
 
   async function follow(order: RollbackOrder, context: ActContext): Promise<ActEnd> {
