@@ -4,6 +4,7 @@
  */
 import type { Guard, Rollback } from '../incident/rollback.ts';
 import { begin, block, conclude, endAct, progress, type Step } from '../incident/rollback-course.ts';
+import { formatDuration } from '../units.ts';
 import type { ActEnd, RollbackOrder } from './executor.ts';
 import { NOT_CONFIGURED_WHY, type ProofPorts, takeProof } from './take-proof.ts';
 import { toOrder } from './to-order.ts';
@@ -13,6 +14,8 @@ const LOOK_SECONDS = 2;
 /** After an act whose end nobody saw: the release that runs is looked for until so long after the order. */
 const SEEN_WITHIN_SECONDS = 90;
 const LIVE_SECONDS = 120;
+/** Longer than any executor may take, twice over (as long as the ledger holds a service): its collector is gone for good. */
+const ACTING_SECONDS = 3600;
 const MOST_SECONDS_BETWEEN_PROOFS = 30;
 const PROOFS = 20;
 
@@ -101,11 +104,22 @@ async function follow(rollback: Rollback, ports: CarryOutPorts): Promise<Due> {
     return await ended(rollback, { state: 'failed', message }, ports);
   }
   const { progress: message } = seen;
+  const begunMs = Date.parse(rollback.act?.startedAt ?? rollback.proposedAt);
+  if (seen.state === 'acting' && ports.now() > begunMs + ACTING_SECONDS * 1000) {
+    return await decideUnknown(rollback, goneForGood(rollback, message), ports);
+  }
   if (message !== null && message !== rollback.act?.message) {
     await ports.rollbacks.change(rollback.incident, (before) => progress(before, message));
     await ports.refresh(rollback.incident);
   }
   return LOOK_SECONDS;
+}
+
+/** A collector that comes back after all begins nothing any more: the order is too old for that. */
+function goneForGood({ site }: Rollback, lastSeen: string | null): ActEnd {
+  const seen = lastSeen === null ? '' : `; last seen: ${lastSeen}`;
+  const message = `the collector of site ${site} began it and told no end for ${formatDuration(ACTING_SECONDS)}${seen}`;
+  return { state: 'unknown', message };
 }
 
 /** Nobody saw its end; but what runs can be measured, and instances need a moment to be seen. */

@@ -4,7 +4,7 @@ import { createRollbackBook } from '../../src/adapters/redis/rollback-book.ts';
 import type { InstanceMemory, ServiceMemory } from '../../src/analysis/memory.ts';
 import { DEFAULT_POLICY } from '../../src/analysis/policy.ts';
 import { inconclusive, type Outcome, ok } from '../../src/errors.ts';
-import { type CarryOutPorts, carryOutStep } from '../../src/mitigation/carry-out.ts';
+import { type CarryOutPorts, carryOutStep, type OrderState } from '../../src/mitigation/carry-out.ts';
 import { startRedis, type TestRedis } from '../support/redis.ts';
 import { aRollback, openIncident, PROPOSED_AT } from './a-rollback.ts';
 
@@ -51,8 +51,12 @@ function measured(fromSeconds: number, nowSeconds: number, oomKillsAt: number[] 
   return ok({ source: 'collector', instances: [instance], limitBytes: null, oomKillsAt, deploys: [] });
 }
 
-/** A step of a bot so many seconds after the act, and what it did. */
-async function stepAt(seconds: number, memory: (nowSeconds: number) => Outcome<ServiceMemory>) {
+/** A step of a bot so many seconds after the act (or its order), and what it did. */
+async function stepAt(
+  seconds: number,
+  memory: (nowSeconds: number) => Outcome<ServiceMemory>,
+  seen: OrderState | null = null,
+) {
   const rollbacks = createRollbackBook(server.connect(), PREFIX);
   const told: string[] = [];
   const unused = async () => {
@@ -62,7 +66,7 @@ async function stepAt(seconds: number, memory: (nowSeconds: number) => Outcome<S
     now: () => (ACTED + seconds) * 1000,
     rollbacks,
     guardsNow: unused,
-    orders: { give: unused, takeBack: unused, look: unused },
+    orders: { give: unused, takeBack: unused, look: async () => seen ?? (await unused()) },
     readMemory: async () => memory(ACTED + seconds),
     baseline: async () => null,
     openedAt: async () => '2026-11-21T01:30:00.000Z',
@@ -113,5 +117,22 @@ it('after as long again nobody can tell, which closes nothing and says why', asy
   expect(await stepAt(2 * VERIFY_SECONDS + 60, (now) => measured(0, now))).toMatchObject({
     due: null,
     state: 'unproven',
+  });
+});
+
+it('an order whose collector is gone for good is not waited for without end: what runs decides, else a person', async () => {
+  await openIncident(server.connect(), PREFIX);
+  const book = createRollbackBook(server.connect(), PREFIX);
+  const act = { startedAt: PROPOSED_AT, endedAt: null, outcome: null, message: '1 of 3 pods' };
+  await book.change('M-1', () => ({ after: aRollback({ state: 'acting', act }), audit: [] }));
+  const acting: OrderState = { state: 'acting', progress: '1 of 3 pods' };
+  expect(await stepAt(1800, () => NOTHING, acting)).toMatchObject({ due: 2, state: 'acting' });
+  const end = await stepAt(3601, () => NOTHING, acting);
+  expect(end).toMatchObject({ due: null, state: 'failed', told: ['failed'] });
+  expect((await book.find('M-1'))?.act).toMatchObject({
+    outcome: 'unknown',
+    message: expect.stringMatching(
+      /^the collector of site local began it and told no end for 1 h; last seen: 1 of 3 pods/,
+    ),
   });
 });
