@@ -102,6 +102,8 @@ function gitOps({ via, to, inspection }: GuardFacts): Guard {
   }
   if (via === 'command' || via === 'webhook') return green(name, `your own ${via} carries it out`);
   if (inspection === null) return amber(name, 'whether Argo CD or Flux manages it was not looked at');
+  // What can be read tells whether it is rolling out, too.
+  if (inspection.isRollingOut === null) return amber(name, 'whether Argo CD or Flux manages it could not be read');
   return green(name, 'neither Argo CD nor Flux manages it');
 }
 

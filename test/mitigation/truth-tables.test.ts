@@ -102,6 +102,12 @@ describe('each guard', () => {
     ['GitOps', 'Kubernetes that was not looked at', { via: 'kubernetes' }, 'amber'],
     [
       'GitOps',
+      'Kubernetes that could not be read',
+      { via: 'kubernetes', inspection: { managedBy: null, isRollingOut: null } },
+      'amber',
+    ],
+    [
+      'GitOps',
       'Kubernetes without',
       { via: 'kubernetes', inspection: { managedBy: null, isRollingOut: false } },
       'green',
