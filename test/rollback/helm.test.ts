@@ -50,6 +50,14 @@ describe('a Helm release', () => {
     expect(await helm.calls()).toHaveLength(2);
   });
 
+  it('that Flux keeps is refused, with the advice to revert in git', async () => {
+    await helm.isOfFlux();
+    const { outcome, managedBy } = await rehearse();
+    expect(managedBy).toBe('Flux');
+    expect(outcome).toMatchObject({ outcome: 'error', tryThis: expect.stringContaining('let Flux sync') });
+    expect(await helm.calls()).toEqual([]);
+  });
+
   it('that helm gives up on has failed, with what helm said and the revision that it left', async () => {
     await helm.setMode('fail');
     const end = await anExecutor().act(anOrder(), aContext().context);

@@ -12,6 +12,7 @@ import type {
   RollbackOrder,
 } from '../../mitigation/executor.ts';
 import { createCommandExecutor } from './command.ts';
+import { revertInGit } from './gitops.ts';
 import { type HelmPlan, History, isPending, planHelm, type Revision, readHelmEnd } from './helm-history.ts';
 import { lastLine } from './program-output.ts';
 import { untilEnd } from './until-end.ts';
@@ -66,6 +67,13 @@ export function createHelmExecutor(options: HelmOptions): RollbackExecutor {
     return failed('operator', `helm history of ${title} is not the JSON of Helm 3`, 'Use Helm 3 or later');
   }
 
+  /** Flux labels every object that it installs (`helm get manifest` has them); Argo CD keeps no releases of Helm. */
+  async function readKeeper(signal: AbortSignal): Promise<Outcome<'Flux' | null>> {
+    const manifest = await helm(['get', 'manifest', release], signal);
+    if (manifest.outcome !== 'ok') return manifest;
+    return ok(/^\s+helm\.toolkit\.fluxcd\.io\/name:/m.test(manifest.value) ? 'Flux' : null);
+  }
+
   async function plan(order: RollbackOrder, signal: AbortSignal): Promise<Outcome<HelmPlan>> {
     const history = await readHistory(signal);
     return history.outcome === 'ok' ? planHelm(title, history.value, order) : history;
@@ -100,11 +108,13 @@ export function createHelmExecutor(options: HelmOptions): RollbackExecutor {
   }
 
   async function dryRun(order: RollbackOrder, signal: AbortSignal): Promise<DryRun> {
-    const history = await readHistory(signal);
+    const [history, keeper] = await Promise.all([readHistory(signal), readKeeper(signal)]);
     if (history.outcome !== 'ok') return { outcome: history, managedBy: null, isRollingOut: null };
+    if (keeper.outcome !== 'ok') return { outcome: keeper, managedBy: null, isRollingOut: null };
     const isRollingOut = history.value.some(isPending);
+    const refused = { managedBy: keeper.value, isRollingOut };
+    if (keeper.value !== null) return { outcome: revertInGit(title, keeper.value, order), ...refused };
     const planned = planHelm(title, history.value, order);
-    const refused = { managedBy: null, isRollingOut };
     if (planned.outcome !== 'ok') return { outcome: planned, ...refused };
     if (planned.value.kind === 'already') return { outcome: ok(planned.value.message), ...refused };
     const { target, isGuess } = planned.value;
