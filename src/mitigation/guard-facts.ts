@@ -72,11 +72,13 @@ export function toFacts({ nowSeconds, memory, baselines, deploys, carriedOut }: 
 
 type Way = Pick<GuardFacts, 'from' | 'to'>;
 
-/** From the first instance of the one to the first of the other. */
+/** All the times that the one was the newest before the other, each until the next deploy: a release between is not its own. */
 function ranFor(deploys: ServiceMemory['deploys'], { from, to }: Way): number | null {
-  const begun = deploys.find(({ release }) => release === to);
-  const ended = deploys.findLast(({ release }) => release === from);
-  return begun === undefined || ended === undefined || ended.at <= begun.at ? null : ended.at - begun.at;
+  const last = deploys.findLastIndex(({ release }) => release === from);
+  const times = deploys.slice(0, Math.max(last, 0)).flatMap(({ release, at }, index) => {
+    return release === to ? [(deploys[index + 1]?.at ?? at) - at] : [];
+  });
+  return times.length === 0 ? null : times.reduce((sum, seconds) => sum + seconds, 0);
 }
 
 function lastOf(deploys: readonly Deploy[]): GuardFacts['lastDeploy'] {
@@ -87,11 +89,12 @@ function lastOf(deploys: readonly Deploy[]): GuardFacts['lastDeploy'] {
 /** What the deploys after that of `to`, up to that of `from`, say of their migrations. */
 function migrationBetween(deploys: readonly Deploy[], { from, to }: Way): GuardFacts['migration'] {
   const last = deploys.findLastIndex(({ release }) => release === from);
-  const first = deploys.slice(0, Math.max(last, 0)).findLastIndex(({ release }) => release === to);
-  const between = deploys.slice(first + 1, last + 1);
+  const first = deploys.slice(0, last < 0 ? undefined : last).findLastIndex(({ release }) => release === to);
+  // A suspect that nobody told of came after all that were told since the target.
+  const between = last < 0 && first >= 0 ? deploys.slice(first + 1) : deploys.slice(first + 1, last + 1);
   const bad = between.find(({ migration }) => migration === 'irreversible');
   if (bad !== undefined) return { kind: 'irreversible', release: bad.release };
   // Without the deploy of the target, others may lie between that nobody told of.
-  const isWhole = first >= 0 && between.every(({ migration }) => migration === 'none' || migration === 'reversible');
+  const isWhole = first >= 0 && last >= 0 && between.every(({ migration }) => migration === 'none' || migration === 'reversible');
   return { kind: isWhole ? 'none' : 'unknown' };
 }

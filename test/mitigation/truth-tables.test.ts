@@ -160,6 +160,12 @@ describe('facts', () => {
       [deploy('v811', 9000, 'irreversible'), deploy('v812', 3600, 'reversible')],
       'none',
     ],
+    [
+      'the suspect was not told, and a release in between was not harmless',
+      [deploy('v811', 9000), deploy('v811b', 8000, 'irreversible')],
+      'irreversible',
+    ],
+    ['the suspect was not told', [deploy('v811', 9000), deploy('v811b', 8000, 'none')], 'unknown'],
     ['the deploy of the target was not told', [deploy('v812', 3600, 'none')], 'unknown'],
     [
       'what came after the suspect does not count',
@@ -168,6 +174,17 @@ describe('facts', () => {
     ],
   ] as const)('of migrations: %s', (_case, deploys, kind) => {
     expect(factsOf([...deploys]).migration.kind).toBe(kind);
+  });
+
+  it.each([
+    ['until the release after it, not until the suspect', [['v811', 90_000], ['v811b', 89_400], ['v812', 600]], 600],
+    ['every time that it was there', [['v811', 90_000], ['v812', 50_000], ['v811', 40_000], ['v812', 600]], 79_400],
+    ['null where it was not seen before the suspect', [['v812', 600], ['v811', 300]], null],
+  ] as const)('of how long the target ran are %s', (_case, told, seconds) => {
+    const deploys = told.map(([release, ago]) => ({ release, at: NOW - ago }));
+    const memory = { outcome: 'ok' as const, value: { ...memoryAt(NOW), deploys } };
+    const gathered = { nowSeconds: NOW, memory, baselines: [], deploys: [], carriedOut: [] };
+    expect(toFacts(gathered, { from: 'v812', to: 'v811' }).target.ranSeconds).toBe(seconds);
   });
 
   it('of what runs are those of this moment', () => {
