@@ -18,9 +18,9 @@ export function approvalsNeeded({ tier, twoPerson, isOffHours }: Decider): 1 | 2
 
 /** By itself only where the configuration says so, nobody is at work, every guard is green and one person would do. */
 export function mayActAlone(decider: Decider, guards: readonly Guard[]): boolean {
-  const { mode, tier, isOffHours } = decider;
+  const { mode, isOffHours } = decider;
   const isGreen = guards.length > 0 && guards.every(({ state }) => state === 'green');
-  return mode === 'auto' && isOffHours === true && tier !== 0 && isGreen;
+  return mode === 'auto' && isOffHours === true && approvalsNeeded(decider) === 1 && isGreen;
 }
 
 /** The members of a Slack user group. */

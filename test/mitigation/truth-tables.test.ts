@@ -213,6 +213,8 @@ describe('how many persons, and whether any', () => {
     ['at work', { ...auto, isOffHours: false }, [green], false],
     ['hours not known', { ...auto, isOffHours: null }, [green], false],
     ['tier 0', { ...auto, tier: 0 }, [green], false],
+    ['two persons are always asked', { ...auto, twoPerson: 'always' }, [green], false],
+    ['two persons are asked off-hours', { ...auto, twoPerson: 'offHours' }, [green], false],
     ['approve', { ...auto, mode: 'approve' }, [green], false],
     ['recommend', { ...auto, mode: 'recommend' }, [green], false],
     ['one amber', auto, [green, { ...green, state: 'amber' }], false],
