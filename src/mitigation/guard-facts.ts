@@ -95,6 +95,7 @@ function migrationBetween(deploys: readonly Deploy[], { from, to }: Way): GuardF
   const bad = between.find(({ migration }) => migration === 'irreversible');
   if (bad !== undefined) return { kind: 'irreversible', release: bad.release };
   // Without the deploy of the target, others may lie between that nobody told of.
-  const isWhole = first >= 0 && last >= 0 && between.every(({ migration }) => migration === 'none' || migration === 'reversible');
+  const isWhole =
+    first >= 0 && last >= 0 && between.every(({ migration }) => migration === 'none' || migration === 'reversible');
   return { kind: isWhole ? 'none' : 'unknown' };
 }

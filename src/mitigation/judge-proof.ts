@@ -59,6 +59,7 @@ export function judgeProof(given: Given): Judgement {
       growthDoubt(state, after, rollback.before),
       levelDoubt(rssBytes, given),
       partlySeen(live, given),
+      lostSight(given),
       tooShort(live, given),
     ]);
   const figures = figuresOf(after, given, `${changed.length} of ${live.length} instances run ${rollback.to}`);
@@ -112,6 +113,16 @@ function partlySeen(live: readonly InstanceMemory[], { nowSeconds }: Given): Dou
   if (ages.length === 0) return null;
   const since = formatDuration(Math.max(...ages));
   return cannotTell(`${ages.length} of ${live.length} instances were not measured for ${since}`);
+}
+
+/** As on a host whose collector died before the act: what ran there may run on. */
+function lostSight({ memory: { instances }, actedAt }: Given): Doubt | null {
+  const isLost = ({ endedAt, samples }: InstanceMemory): boolean =>
+    endedAt === null && samples.length > 0 && samples.every(([at]) => at < actedAt);
+  const lost = instances.filter(isLost).length;
+  if (lost === 0) return null;
+  if (lost === 1) return cannotTell('1 instance that ran before it was not measured since, and nobody saw its end');
+  return cannotTell(`${lost} instances that ran before it were not measured since, and nobody saw their ends`);
 }
 
 /** Of the time since the act; null: nobody knows. */

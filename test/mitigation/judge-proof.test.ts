@@ -26,6 +26,8 @@ const from = (whole: InstanceMemory, first: number): InstanceMemory => ({
   samples: whole.samples.filter(([at]) => at >= first),
 });
 
+const before = (whole: InstanceMemory): InstanceMemory => ({ ...whole, samples: [[ACTED - 60, 2400 * MIB]] });
+
 const baseline = (release: string): NonNullable<Given['baseline']> => ({
   schema: 1,
   service: 'checkout',
@@ -153,6 +155,14 @@ describe('a rollback has helped when', () => {
       /^nothing is known to compare the memory with; 1 of 1/,
     ],
     ['one is measured only before the act', { instances: [until(V1, ACTED - 1)] }, 'unproven', /^no instance was seen/],
+    [
+      'all is well, but of one that ran before the act nobody saw what became of it',
+      {
+        instances: [V1, before(instance('b', 'v2', 2400 * MIB)), { ...before(instance('c', 'v2', 1)), endedAt: ACTED }],
+      },
+      'unproven',
+      /^1 instance that ran before it was not measured since, and nobody saw its end; 1 of 1/,
+    ],
     ['an instance was OOM-killed since', { kills: [ACTED + 60] }, 'not-recovered', /^1 OOM kill since/],
     ['one was OOM-killed before', { kills: [ACTED - 60] }, 'recovered', /^1 of 1/],
     [

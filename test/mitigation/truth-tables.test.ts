@@ -177,9 +177,33 @@ describe('facts', () => {
   });
 
   it.each([
-    ['until the release after it, not until the suspect', [['v811', 90_000], ['v811b', 89_400], ['v812', 600]], 600],
-    ['every time that it was there', [['v811', 90_000], ['v812', 50_000], ['v811', 40_000], ['v812', 600]], 79_400],
-    ['null where it was not seen before the suspect', [['v812', 600], ['v811', 300]], null],
+    [
+      'until the release after it, not until the suspect',
+      [
+        ['v811', 90_000],
+        ['v811b', 89_400],
+        ['v812', 600],
+      ],
+      600,
+    ],
+    [
+      'every time that it was there',
+      [
+        ['v811', 90_000],
+        ['v812', 50_000],
+        ['v811', 40_000],
+        ['v812', 600],
+      ],
+      79_400,
+    ],
+    [
+      'null where it was not seen before the suspect',
+      [
+        ['v812', 600],
+        ['v811', 300],
+      ],
+      null,
+    ],
   ] as const)('of how long the target ran are %s', (_case, told, seconds) => {
     const deploys = told.map(([release, ago]) => ({ release, at: NOW - ago }));
     const memory = { outcome: 'ok' as const, value: { ...memoryAt(NOW), deploys } };
