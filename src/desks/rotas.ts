@@ -6,7 +6,7 @@ import { type RotaAccess, rotaSourceOf } from '../adapters/on-call/rota-source-o
 import { createRotaStore, type StoredRota } from '../adapters/redis/rota-store.ts';
 import type { OnCall, Team } from '../config/config.ts';
 import { type Failure, inconclusive, messageOf, type Outcome, ok } from '../errors.ts';
-import { unknownEmails, withUserIds } from '../oncall/person.ts';
+import { matchedEmails, unknownEmails, withUserIds } from '../oncall/person.ts';
 import type { Rota, Span } from '../oncall/rota.ts';
 import { createWorkHours, type HolidayNames, type WorkHours } from '../oncall/work-hours.ts';
 import { DAY_MS } from '../oncall/zone-time.ts';
@@ -41,8 +41,8 @@ export type Rotas = {
 
 export type RotasParts = Pick<DeskWorld, 'redis' | 'signal'> &
   RotaAccess & {
-    /** Slack ids by e-mail address. */
-    findPeople: (emails: readonly string[]) => Promise<ReadonlyMap<string, string>>;
+    /** Slack ids by e-mail address; null: it knows nobody; absent: it did not tell. */
+    findPeople: (emails: readonly string[]) => Promise<ReadonlyMap<string, string | null>>;
     now?: () => number;
   };
 
@@ -59,11 +59,21 @@ export function createRotas({ redis, pagerDuty, signal, findPeople, membersOf, n
     const read = await source.readRota(spanAround(now()), signal);
     if (read.outcome !== 'ok') return read;
     const emails = unknownEmails(read.value);
-    const rota = emails.length === 0 ? read.value : withUserIds(read.value, await findPeople(emails));
+    const people = await peopleOf(team, emails);
+    const rota = emails.length === 0 ? read.value : withUserIds(read.value, people);
     const stored: StoredRota = { schema: 1, source: source.name, fetchedAtMs: now(), rota };
-    // A rotation is computed from the configuration: there is nothing to fall back on, and nothing fails.
-    if (onCall.source !== 'rotation') await store.save(team.name, stored);
+    // A rotation is computed from the configuration: there is nothing to fall back on, and nothing fails. What Slack did
+    // not tell is asked again the next time, not in some minutes.
+    const isWhole = emails.every((email) => people.has(email));
+    if (onCall.source !== 'rotation' && isWhole) await store.save(team.name, stored);
     return ok(stored);
+  }
+
+  /** Of those that Slack does not tell of now, what it told last. */
+  async function peopleOf(team: Team, emails: readonly string[]): Promise<ReadonlyMap<string, string | null>> {
+    if (emails.length === 0) return new Map();
+    const [before, asked] = [await store.load(team.name), await findPeople(emails)];
+    return new Map<string, string | null>([...(before === null ? [] : matchedEmails(before.rota)), ...asked]);
   }
 
   async function shared(team: Team, onCall: OnCall): Promise<Outcome<StoredRota>> {

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { readCalendar } from '../../src/oncall/calendar.ts';
-import { unknownEmails, withUserIds } from '../../src/oncall/person.ts';
+import { personOf, unknownEmails, withUserIds } from '../../src/oncall/person.ts';
 import { findGaps, layShifts, onCallAt, type Shift } from '../../src/oncall/rota.ts';
 
 const KNOWN = { fromMs: Date.parse('2026-11-01T00:00:00Z'), toMs: Date.parse('2026-12-10T00:00:00Z') };
@@ -123,9 +123,23 @@ describe('a calendar', () => {
     const rota = { shifts: read.value.shifts, known: KNOWN, problems: read.value.problems };
     expect(rota.problems).toEqual([expect.stringContaining('"WEEKLY ROTATION" is nobody in Slack')]);
     expect(unknownEmails(rota)).toEqual(['bob@example.com', 'carol@example.com']);
-    const known = withUserIds(rota, new Map([['bob@example.com', 'U0BOB22']]));
+    const told = new Map([
+      ['bob@example.com', 'U0BOB22'],
+      ['carol@example.com', null],
+    ]);
+    const known = withUserIds(rota, told);
     expect(known.shifts.map(({ person }) => person.userId)).toEqual(['U0ALICE1', 'U0BOB22', null, null]);
     expect(known.problems.at(-1)).toBe('Slack knows nobody with the address carol@example.com');
+  });
+
+  it.each([
+    ['WEEK48 alice@example.com', null],
+    ['WEEKEND2026 alice@example.com', null],
+    ['Shift UK2026 of U024BE7LH', 'U024BE7LH'],
+    ['UABCDEF12', 'UABCDEF12'],
+    ['W2 PRIMARY', null],
+  ])('takes no word with a number for an id: %s', (title, userId) => {
+    expect(personOf(title, []).userId).toBe(userId);
   });
 
   it('that is none, or repeats without end, is told instead of being waited for', () => {

@@ -131,6 +131,21 @@ describe('/memtriage oncall', () => {
     expect(text).not.toContain('private-secret');
   });
 
+  it('keeps those who were found by their address while Slack does not answer, and asks again for others', async () => {
+    const primary = join(dir, 'by-address.ics');
+    await writeFile(primary, PRIMARY);
+    const team = teamWith({ source: 'ics', primary, overrides: null });
+    nowMs = Date.parse('2026-11-24T22:00:00Z');
+    const away = { method: 'users.lookupByEmail', kind: 'http-500' } as const;
+    workspace.faults.add(away);
+    const text = await shown(team, rotasOfBot());
+    expect(text).toContain('Slack did not tell who has the address bob@example.com');
+    expect(await shown(team, rotasOfBot())).toContain('now: <@U0BOB> until');
+    nowMs += 3_600_000;
+    workspace.faults.add(away);
+    expect(await shown(team, rotasOfBot())).toContain('now: <@U0BOB> until');
+  });
+
   it('says that it is not known who is on call when nothing was ever read', async () => {
     answer = (_request, response) => response.end('<html>sign in</html>');
     const broken = teamWith({ source: 'ics', primary: `${origin}/x.ics`, overrides: null });
