@@ -1,4 +1,5 @@
 /** Who is on call and who is at work, for every team: schedules kept for minutes, and their last good answer for weeks. */
+import { createHash } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
 import { listPublicHolidays } from '../adapters/on-call/public-holidays.ts';
 import type { RotaSource } from '../adapters/on-call/rota-source.ts';
@@ -61,7 +62,13 @@ export function createRotas({ redis, pagerDuty, signal, findPeople, membersOf, n
     const emails = unknownEmails(read.value);
     const people = await peopleOf(team, emails);
     const rota = emails.length === 0 ? read.value : withUserIds(read.value, people);
-    const stored: StoredRota = { schema: 1, source: source.name, fetchedAtMs: now(), rota };
+    const stored: StoredRota = {
+      schema: 1,
+      source: source.name,
+      of: placeOf(team, onCall),
+      fetchedAtMs: now(),
+      rota,
+    };
     // A rotation is computed from the configuration: there is nothing to fall back on, and nothing fails. What Slack did
     // not tell is asked again the next time, not in some minutes.
     const isWhole = emails.every((email) => people.has(email));
@@ -88,7 +95,7 @@ export function createRotas({ redis, pagerDuty, signal, findPeople, membersOf, n
       if (onCall === null) return nobodyConfigured(team);
       const stored = onCall.source === 'rotation' ? null : await store.load(team.name);
       // What the source before this one said tells nothing any more.
-      const known = stored?.source === sourceOf(team, onCall).name ? stored : null;
+      const known = stored?.of === placeOf(team, onCall) ? stored : null;
       const freshMs = onCall.source === 'userGroup' ? GROUP_FRESH_MS : FRESH_MS;
       if (known !== null && now() - known.fetchedAtMs < freshMs) return ok({ ...known, staleWhy: null });
       const fetched = await Promise.race([shared(team, onCall).catch(notStored), tooLate(patienceMs)]);
@@ -113,6 +120,13 @@ function createHolidays(now: () => number): Rotas['hoursOf'] {
     if (now() - kept.atMs > HOLIDAY_RETRY_MS) lists.delete(key);
     return { hours: createWorkHours(team, new Map()), problems: [`public holidays are not known: ${listed.why}`] };
   };
+}
+
+/** Two calendars of one host have the same name for people. */
+function placeOf({ timezone }: Team, onCall: OnCall): string {
+  return createHash('sha256')
+    .update(JSON.stringify([timezone, onCall]))
+    .digest('hex');
 }
 
 function spanAround(nowMs: number): Span {

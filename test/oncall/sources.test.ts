@@ -258,6 +258,12 @@ describe('user groups of Slack', () => {
     await writeFile(join(dir, 'before.ics'), PRIMARY);
     await shown(teamWith({ source: 'ics', primary: join(dir, 'before.ics'), overrides: null }), rotas);
     expect(await shown(team(), rotas)).toContain('source: user group S0PAYONCALL');
+    // Nor by another calendar of the same host.
+    answer = (request, response) =>
+      request.url === '/old.ics' ? response.end(PRIMARY) : response.writeHead(404).end();
+    const calendarOf = (name: string) => teamWith({ source: 'ics', primary: `${origin}/${name}`, overrides: null });
+    expect(await shown(calendarOf('old.ics'), rotas)).toContain('now: <@U0ALICE1>');
+    expect(await shown(calendarOf('new.ics'), rotas)).toMatch(/not known who is on call: .* status 404/);
   });
 
   it('are kept for a minute; a look-up that fails is no empty group', async () => {

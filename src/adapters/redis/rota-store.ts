@@ -7,8 +7,17 @@ import { rotaKey } from './keys.ts';
 /** A rota is fetched for five weeks; older than that it tells nothing of today. */
 const KEEP_SECONDS = 35 * 86_400;
 
-/** The last good answer of a team's schedule. `fetchedAtMs`: epoch milliseconds. `source`: its name for people. */
-export const StoredRota = z.object({ schema: z.literal(1), source: z.string(), fetchedAtMs: z.number(), rota: Rota });
+/**
+ * The last good answer of a team's schedule. `fetchedAtMs`: epoch milliseconds. `source`: its name for people. `of`: a
+ * hash of where it is from, which may be a secret; absent: an earlier version stored it.
+ */
+export const StoredRota = z.object({
+  schema: z.literal(1),
+  source: z.string(),
+  of: z.string().optional(),
+  fetchedAtMs: z.number(),
+  rota: Rota,
+});
 export type StoredRota = z.infer<typeof StoredRota>;
 
 export type RotaStore = {
