@@ -4,8 +4,9 @@ import { afterEach, beforeEach, describe, expect, it, test } from 'vitest';
 import { createHelmExecutor } from '../../src/adapters/rollback/helm.ts';
 import { planHelm } from '../../src/adapters/rollback/helm-history.ts';
 import { findGroups } from '../../src/adapters/rollback/process-groups.ts';
+import type { RollbackOrder } from '../../src/mitigation/executor.ts';
 import { aRevision, installHelm } from './helm-stand-in.ts';
-import { aContext, anOrder } from './order.ts';
+import { aContext, anOrder as anyOrder } from './order.ts';
 
 const HISTORY = [aRevision(3, 'v1'), aRevision(4, 'v0'), aRevision(5, 'v2', 'deployed')];
 
@@ -25,6 +26,8 @@ function anExecutor({ release = 'checkout', deadlineSeconds = 60 } = {}) {
   return createHelmExecutor({ ...place, environment, deadlineSeconds });
 }
 
+/** Programs are found by their key: those of other tests, which run beside these, have another one. */
+const anOrder = (over: Partial<RollbackOrder> = {}) => anyOrder({ key: 'M-12/rollback/helm', ...over });
 const rehearse = (executor = anExecutor()) => executor.dryRun(anOrder(), AbortSignal.timeout(20_000));
 
 describe('a Helm release', () => {
