@@ -49,12 +49,13 @@ export function progress(before: Rollback | null, message: string): Step | null 
 /** The act ended: what was done is watched, what failed or can't be told goes to a person. */
 export function endAct(
   before: Rollback | null,
-  end: { state: 'done' | 'failed' | 'unknown'; message: string },
+  end: { state: 'done' | 'failed' | 'unknown'; message: string; isUntouched?: true | undefined },
   nowMs: number,
 ): Step | null {
   if (before?.state !== 'acting' || before.act === null) return null;
   const endedAt = new Date(nowMs).toISOString();
-  const act: Act = { ...before.act, endedAt, outcome: end.state, message: end.message };
+  const isUntouched = end.isUntouched === true ? { isUntouched: end.isUntouched } : {};
+  const act: Act = { ...before.act, endedAt, outcome: end.state, message: end.message, ...isUntouched };
   const what = { done: 'acted', failed: 'failed', unknown: 'end unknown' }[end.state];
   return {
     after: { ...before, state: end.state === 'done' ? 'verifying' : 'failed', act },

@@ -81,6 +81,8 @@ export const Rollback = z.object({
       outcome: z.enum(['done', 'failed', 'unknown']).nullable(),
       /** What state things are in. Plain text. */
       message: z.string(),
+      /** It failed before anything was changed; absent: something was, or that is not sure. */
+      isUntouched: z.literal(true).optional(),
     })
     .nullable(),
   proof: z

@@ -4,7 +4,7 @@ import { createRollbackLedger } from '../adapters/redis/rollback-ledger.ts';
 import { removeStaleOutputs } from '../adapters/rollback/program-output.ts';
 import { failed, messageOf, type Outcome } from '../errors.ts';
 import { actOnce } from '../mitigation/act-once.ts';
-import type { RollbackExecutor, RollbackOrder } from '../mitigation/executor.ts';
+import { type RollbackExecutor, type RollbackOrder, untouched } from '../mitigation/executor.ts';
 import { chooseExecutor } from './executors.ts';
 import type { World } from './world.ts';
 
@@ -37,7 +37,7 @@ export function startRollingBack({ config, environment, redis, logger, closers }
       if (executor.outcome !== 'ok') {
         // Somebody with another configuration may have begun it: then nobody here can tell what was changed.
         if (await ledger.isIntended(order.key)) throw new Error(executor.why);
-        return { state: 'failed', message: `${executor.why}; nothing was changed. ${executor.tryThis}` };
+        return untouched(`${executor.why}; nothing was changed. ${executor.tryThis}`);
       }
       const fields = { incidentId: order.incident, service: order.service, from: order.from, to: order.to };
       logger.info(fields, 'a rollback was ordered');

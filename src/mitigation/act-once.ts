@@ -1,6 +1,6 @@
 /** One rollback, done once whatever dies: intent, act, result. */
 import { setTimeout as wait } from 'node:timers/promises';
-import type { ActContext, ActEnd, RollbackExecutor, RollbackOrder } from './executor.ts';
+import { type ActContext, type ActEnd, type RollbackExecutor, type RollbackOrder, untouched } from './executor.ts';
 
 /** Times that an act is taken up again after a crash before a person is asked. */
 const MAX_TAKEOVERS = 5;
@@ -82,7 +82,7 @@ async function rehearse(order: RollbackOrder, { executor, signal }: ActParts): P
   const { outcome } = await executor.dryRun(order, signal);
   signal.throwIfAborted();
   if (outcome.outcome === 'ok') return null;
-  return { state: 'failed', message: `${outcome.why}; nothing was changed. ${outcome.tryThis}` };
+  return untouched(`${outcome.why}; nothing was changed. ${outcome.tryThis}`);
 }
 
 /** What happened must not be forgotten because Redis is away for a moment: the act can't be asked again. */
@@ -95,10 +95,7 @@ async function store(order: RollbackOrder, end: ActEnd, { ledger, signal }: ActP
 }
 
 function tooLate({ notAfter }: RollbackOrder): ActEnd {
-  return {
-    state: 'failed',
-    message: `no collector began it before ${notAfter}; nothing was changed. Ask for it again`,
-  };
+  return untouched(`no collector began it before ${notAfter}; nothing was changed. Ask for it again`);
 }
 
 function tooLateToAsk({ notAfter }: RollbackOrder, seen: string): ActEnd {
@@ -106,7 +103,7 @@ function tooLateToAsk({ notAfter }: RollbackOrder, seen: string): ActEnd {
 }
 
 function busy({ service }: RollbackOrder, by: string): ActEnd {
-  return { state: 'failed', message: `another rollback of ${service} is under way (${by}); nothing was changed` };
+  return untouched(`another rollback of ${service} is under way (${by}); nothing was changed`);
 }
 
 function givenUp(takeovers: number): ActEnd {

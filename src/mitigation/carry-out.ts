@@ -5,7 +5,7 @@
 import type { Guard, Rollback } from '../incident/rollback.ts';
 import { begin, block, conclude, endAct, progress, type Step } from '../incident/rollback-course.ts';
 import { formatDuration } from '../units.ts';
-import type { ActEnd, RollbackOrder } from './executor.ts';
+import { type ActEnd, type RollbackOrder, untouched } from './executor.ts';
 import { NOT_CONFIGURED_WHY, type ProofPorts, takeProof } from './take-proof.ts';
 import { toOrder } from './to-order.ts';
 
@@ -101,7 +101,7 @@ async function follow(rollback: Rollback, ports: CarryOutPorts): Promise<Due> {
   }
   if (seen.state === 'waiting' && isLate && (await ports.orders.takeBack(order))) {
     const message = `no collector of site ${rollback.site} took the order in time; nothing was changed`;
-    return await ended(rollback, { state: 'failed', message }, ports);
+    return await ended(rollback, untouched(message), ports);
   }
   const { progress: message } = seen;
   const begunMs = Date.parse(rollback.act?.startedAt ?? rollback.proposedAt);

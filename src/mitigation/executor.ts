@@ -35,8 +35,17 @@ export type DryRun = {
  * How an act ended. `failed`: the message says what was changed. `unknown`: it was begun, and nobody can tell how far it
  * came: a person has to look.
  */
-export const ActEnd = z.object({ state: z.enum(['done', 'failed', 'unknown']), message: z.string() });
+export const ActEnd = z.object({
+  state: z.enum(['done', 'failed', 'unknown']),
+  message: z.string(),
+  /** It failed before anything was changed, so it may be asked for again; absent: it is not sure that nothing was. */
+  isUntouched: z.literal(true).optional(),
+});
 export type ActEnd = z.infer<typeof ActEnd>;
+
+export function untouched(message: string): ActEnd {
+  return { state: 'failed', message, isUntouched: true };
+}
 
 /**
  * `not-begun`: to act is safe: nothing was done under this key, or (`mayBeDone`) whoever does it takes the same key for

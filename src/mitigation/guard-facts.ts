@@ -55,7 +55,8 @@ export function toFacts({ nowSeconds, memory, baselines, deploys, carriedOut }: 
   const seen = memory.outcome === 'ok' ? memory.value : null;
   const live = seen?.instances.filter(({ endedAt }) => endedAt === null) ?? [];
   const newest = Math.max(...live.map(({ samples }) => samples.at(-1)?.[0] ?? Number.NEGATIVE_INFINITY));
-  const lastAct = carriedOut[0]?.act ?? null;
+  // One that changed nothing is no reason to wait: whoever cured its cause asks again.
+  const lastAct = carriedOut.find(({ act }) => act?.isUntouched !== true)?.act ?? null;
   return {
     nowSeconds,
     dataAgeSeconds: Number.isFinite(newest) ? Math.max(0, nowSeconds - newest) : null,

@@ -8,6 +8,7 @@ import type { GuardFacts } from '../../src/mitigation/guard-facts.ts';
 import { toFacts } from '../../src/mitigation/guard-facts.ts';
 import { judgeGuards } from '../../src/mitigation/guards.ts';
 import { approvalsNeeded, mayActAlone } from '../../src/mitigation/who-decides.ts';
+import { aRollback } from './a-rollback.ts';
 import { memoryAt } from './desk-rig.ts';
 
 const NOW = 1_800_000_000;
@@ -209,6 +210,21 @@ describe('facts', () => {
     const memory = { outcome: 'ok' as const, value: { ...memoryAt(NOW), deploys } };
     const gathered = { nowSeconds: NOW, memory, baselines: [], deploys: [], carriedOut: [] };
     expect(toFacts(gathered, { from: 'v812', to: 'v811' }).target.ranSeconds).toBe(seconds);
+  });
+
+  it('of the last rollback leave out one that changed nothing', () => {
+    const endedAt = (ago: number) => new Date((NOW - ago) * 1000).toISOString();
+    const refused = { startedAt: endedAt(90), endedAt: endedAt(60), outcome: 'failed' as const, message: 'refused' };
+    const gathered = { nowSeconds: NOW, memory: { outcome: 'ok' as const, value: memoryAt(NOW) } };
+    const lastActAt = (acts: Partial<Rollback>[]) =>
+      toFacts(
+        { ...gathered, baselines: [], deploys: [], carriedOut: acts.map(aRollback) },
+        { from: 'v812', to: 'v811' },
+      ).lastActAt;
+    const untouched = { act: { ...refused, isUntouched: true as const } };
+    expect(lastActAt([{ act: refused }])).toBe(NOW - 60);
+    expect(lastActAt([untouched])).toBeNull();
+    expect(lastActAt([untouched, { act: { ...refused, endedAt: endedAt(600) } }])).toBe(NOW - 600);
   });
 
   it('of what runs are those of this moment', () => {

@@ -5,7 +5,13 @@ import { access, constants } from 'node:fs/promises';
 import { delimiter, isAbsolute, join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { failed, messageOf, type Outcome, ok } from '../../errors.ts';
-import type { ActContext, ActEnd, RollbackExecutor, RollbackOrder } from '../../mitigation/executor.ts';
+import {
+  type ActContext,
+  type ActEnd,
+  type RollbackExecutor,
+  type RollbackOrder,
+  untouched,
+} from '../../mitigation/executor.ts';
 import { formatDuration } from '../../units.ts';
 import { endGroup, findGroups } from './process-groups.ts';
 import {
@@ -162,7 +168,7 @@ function quoted(said: string): string {
 }
 
 function neverRan(program: string, why: string): ActEnd {
-  return { state: 'failed', message: `${program} could not be started (${why}); nothing was changed` };
+  return untouched(`${program} could not be started (${why}); nothing was changed`);
 }
 
 function killed(program: string, deadlineSeconds: number, said: string): ActEnd {

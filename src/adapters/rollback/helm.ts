@@ -3,13 +3,14 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { z } from 'zod';
 import { failed, messageOf, type Outcome, ok } from '../../errors.ts';
-import type {
-  ActContext,
-  ActEnd,
-  ActStatus,
-  DryRun,
-  RollbackExecutor,
-  RollbackOrder,
+import {
+  type ActContext,
+  type ActEnd,
+  type ActStatus,
+  type DryRun,
+  type RollbackExecutor,
+  type RollbackOrder,
+  untouched,
 } from '../../mitigation/executor.ts';
 import { createCommandExecutor } from './command.ts';
 import { revertInGit } from './gitops.ts';
@@ -134,8 +135,7 @@ export function createHelmExecutor(options: HelmOptions): RollbackExecutor {
     dryRun,
     async act(order, ctx) {
       const planned = await plan(order, ctx.signal);
-      if (planned.outcome !== 'ok')
-        return { state: 'failed', message: `${planned.why}; nothing was changed. ${planned.tryThis}` };
+      if (planned.outcome !== 'ok') return untouched(`${planned.why}; nothing was changed. ${planned.tryThis}`);
       if (planned.value.kind === 'already') return { state: 'done', message: planned.value.message };
       const known = { target: planned.value.target, before: planned.value.before, output: '' };
       const end = await command(known.target).act(order, withOutput(ctx, known));

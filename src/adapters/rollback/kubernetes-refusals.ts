@@ -1,6 +1,6 @@
 /** Why a workload of Kubernetes was not changed, and for whom that is. */
 import { type Failure, failed } from '../../errors.ts';
-import type { ActEnd } from '../../mitigation/executor.ts';
+import { type ActEnd, untouched } from '../../mitigation/executor.ts';
 import type { ApiAnswer } from '../kubernetes-api.ts';
 
 /** What an answer other than 200 means, and for whom. */
@@ -21,7 +21,7 @@ export function refusal(what: string, verb: 'read' | 'change', { status, message
 }
 
 export function nothingChanged({ why, tryThis }: Failure): ActEnd {
-  return { state: 'failed', message: `${why}; nothing was changed. ${tryThis}` };
+  return untouched(`${why}; nothing was changed. ${tryThis}`);
 }
 
 /** Why none of the revisions can be the target, for people who have to label them. */

@@ -1,13 +1,14 @@
 /** What all rollbacks of a workload of Kubernetes share: read, refuse, dry run on the server, change once, follow. */
 import { setTimeout as wait } from 'node:timers/promises';
 import { type Failure, failed, type Outcome, ok } from '../../errors.ts';
-import type {
-  ActContext,
-  ActEnd,
-  ActStatus,
-  DryRun,
-  RollbackExecutor,
-  RollbackOrder,
+import {
+  type ActContext,
+  type ActEnd,
+  type ActStatus,
+  type DryRun,
+  type RollbackExecutor,
+  type RollbackOrder,
+  untouched,
 } from '../../mitigation/executor.ts';
 import type { KubernetesApi, Patch } from '../kubernetes-api.ts';
 import { detectGitOps, revertInGit } from './gitops.ts';
@@ -77,7 +78,7 @@ export function createWorkloadExecutor(workload: Workload, openApi: OpenApi, pat
     await wait(patience.everySeconds * 1000, undefined, { signal: context.signal });
     const seen = await status(order, context).catch(() => null);
     if (seen?.state !== 'not-begun') return await follow(order, context);
-    return { state: 'failed', message: `the change did not reach the server: ${seen.message}; nothing was changed` };
+    return untouched(`the change did not reach the server: ${seen.message}; nothing was changed`);
   }
 
   /** A Failure: it was refused. */

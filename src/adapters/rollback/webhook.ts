@@ -2,13 +2,14 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { z } from 'zod';
 import { type Failure, failed, type Outcome, ok } from '../../errors.ts';
-import type {
-  ActContext,
-  ActEnd,
-  ActStatus,
-  DryRun,
-  RollbackExecutor,
-  RollbackOrder,
+import {
+  type ActContext,
+  type ActEnd,
+  type ActStatus,
+  type DryRun,
+  type RollbackExecutor,
+  type RollbackOrder,
+  untouched,
 } from '../../mitigation/executor.ts';
 import { untilEnd } from './until-end.ts';
 import { type Answer, placeOf, request } from './webhook-http.ts';
@@ -145,10 +146,7 @@ function refused({ status, text }: Answer, url: string): ActEnd {
   const said = z.object({ message: Message }).safeParse(toJson(text));
   const why = said.success && said.data.message !== '' ? `: "${said.data.message}"` : '';
   if (status >= 400) {
-    return {
-      state: 'failed',
-      message: `${placeOf(url)} refused the order (HTTP ${status})${why}; nothing was changed`,
-    };
+    return untouched(`${placeOf(url)} refused the order (HTTP ${status})${why}; nothing was changed`);
   }
   return {
     state: 'unknown',
