@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { isFirstSeen } from '../../src/adapters/redis/first-seen.ts';
 import type { ActionDesk, Press, PressAnswer, Submission } from '../../src/adapters/slack/action-desk.ts';
+import { createDirectMessages } from '../../src/adapters/slack/direct-messages.ts';
 import { type SlackApp, startSlackApp } from '../../src/adapters/slack/slack-app.ts';
 import { createSlackWeb } from '../../src/adapters/slack/slack-web.ts';
 import { startWorkspace, type Workspace } from '../../src/demo/workspace/workspace.ts';
@@ -101,6 +102,22 @@ describe('a press', () => {
         threadTs: rootTs,
       },
     ]);
+  });
+
+  test('in a direct message is answered beside it: in a thread that nobody began, Slack would show nothing', async () => {
+    const web = createSlackWeb({ botToken: workspace.botToken, slackApiUrl: workspace.apiUrl, logger: silent });
+    const opened = await createDirectMessages(web).channelOf('U0BOB');
+    const channel = opened.outcome === 'ok' ? opened.value : '';
+    const page = withState(
+      anIncident(),
+      [BUTTONS],
+      renderReportRoot(aReport(), { requestedBy: 'U0ALICE', link: null }),
+    );
+    await web.call('chat.postMessage', { channel, text: page.text, blocks: page.blocks });
+    const messageTs = workspace.messages(channel)[0]?.ts ?? '';
+    await workspace.press({ user: 'U0BOB', channel, messageTs, actionId: 'approve_rollback' });
+    await vi.waitFor(() => expect(told()).toEqual(['pressed']));
+    expect(workspace.ephemerals('U0BOB')[0]).toMatchObject({ channel, threadTs: null });
   });
 
   test('is taken once when Slack delivers it again', async () => {

@@ -57,7 +57,7 @@ const Sent = z.object({
   }),
 });
 
-type Place = Pick<Press, 'userId' | 'channelId' | 'threadTs'>;
+type Place = Pick<Press, 'userId' | 'channelId' | 'threadTs' | 'messageTs'>;
 
 /** Registers for every button and modal of ours. `track` holds what is under way, so that a stop waits for it. */
 export function listenToActions(app: App, parts: ActionParts, track: (work: Promise<void>) => Promise<void>): void {
@@ -127,9 +127,16 @@ async function answer(
   }
 }
 
-async function tell(text: string, { userId, channelId, threadTs }: Place, { web, logger }: ActionParts): Promise<void> {
-  const sent = await web.call('chat.postEphemeral', { channel: channelId, user: userId, thread_ts: threadTs, text });
+async function tell(text: string, place: Place, { web, logger }: ActionParts): Promise<void> {
+  const { userId, channelId, threadTs } = place;
+  const thread = isAlone(place) ? {} : { thread_ts: threadTs };
+  const sent = await web.call('chat.postEphemeral', { channel: channelId, user: userId, text, ...thread });
   if (sent.kind !== 'ok') logger.warn({ channelId, sent }, 'the answer to a press could not be shown');
+}
+
+/** A page by direct message: in a thread that nobody began yet Slack shows no ephemeral message (chat.postEphemeral). */
+function isAlone({ channelId, messageTs, threadTs }: Place): boolean {
+  return channelId.startsWith('D') && messageTs === threadTs;
 }
 
 async function withDeadline<T>(work: Promise<T>, ms: number): Promise<T> {
