@@ -9,8 +9,9 @@ import { onCallLines } from '../../src/adapters/slack/answer-on-call.ts';
 import { createPeopleByEmail } from '../../src/adapters/slack/people-by-email.ts';
 import { createSlackWeb } from '../../src/adapters/slack/slack-web.ts';
 import { createUserGroups } from '../../src/adapters/slack/user-groups.ts';
-import type { OnCall, Team } from '../../src/config/config.ts';
+import type { Config, OnCall, Service, Team } from '../../src/config/config.ts';
 import { startWorkspace, type Workspace } from '../../src/demo/workspace/workspace.ts';
+import { createOffHours } from '../../src/desks/off-hours.ts';
 import { viewOnCall } from '../../src/desks/on-call-desk.ts';
 import { createRotas, type Rotas } from '../../src/desks/rotas.ts';
 import type { World } from '../../src/main/world.ts';
@@ -217,6 +218,22 @@ describe('public holidays', () => {
     const { hours, problems } = await rotasOfBot().hoursOf(team, 60_000);
     expect(problems).toEqual(['public holidays are not known: the state XX of US has no calendar of public holidays']);
     expect(hours.at(NOW).kind).toBe('weekend');
+  });
+
+  it('that are not known leave it open whether the team is at work on a weekday, and not at a weekend', async () => {
+    const team = teamWith(null, { country: 'US', state: 'XX' });
+    const rotas = rotasOfBot();
+    await rotas.hoursOf(team, 60_000);
+    const isOffHours = createOffHours({ config: { teams: new Map([['payments', team]]) } as Config }, rotas);
+    const service = { team: 'payments' } as Service;
+    const thanksgivingNoon = Date.parse('2026-11-26T20:00:00Z');
+    expect(await isOffHours(service, thanksgivingNoon)).toBeNull();
+    expect(await isOffHours(service, NOW)).toBe(true);
+    const known = teamWith(null, { country: 'US', state: 'CA' });
+    await rotas.hoursOf(known, 60_000);
+    const sure = createOffHours({ config: { teams: new Map([['payments', known]]) } as Config }, rotas);
+    expect(await sure(service, thanksgivingNoon)).toBe(true);
+    expect(await sure(service, thanksgivingNoon - 86_400_000)).toBe(false);
   });
 });
 
