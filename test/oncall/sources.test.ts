@@ -224,14 +224,14 @@ describe('public holidays', () => {
     const team = teamWith(null, { country: 'US', state: 'XX' });
     const rotas = rotasOfBot();
     await rotas.hoursOf(team, 60_000);
-    const isOffHours = createOffHours({ config: { teams: new Map([['payments', team]]) } as Config }, rotas);
+    const isOffHours = createOffHours({ config: { teams: new Map([['payments', team]]) } as unknown as Config }, rotas);
     const service = { team: 'payments' } as Service;
     const thanksgivingNoon = Date.parse('2026-11-26T20:00:00Z');
     expect(await isOffHours(service, thanksgivingNoon)).toBeNull();
     expect(await isOffHours(service, NOW)).toBe(true);
     const known = teamWith(null, { country: 'US', state: 'CA' });
     await rotas.hoursOf(known, 60_000);
-    const sure = createOffHours({ config: { teams: new Map([['payments', known]]) } as Config }, rotas);
+    const sure = createOffHours({ config: { teams: new Map([['payments', known]]) } as unknown as Config }, rotas);
     expect(await sure(service, thanksgivingNoon)).toBe(true);
     expect(await sure(service, thanksgivingNoon - 86_400_000)).toBe(false);
   });
