@@ -1,5 +1,6 @@
-import { Queue } from 'bullmq';
+import { Queue, UnrecoverableError } from 'bullmq';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { startEscalationWorker } from '../../src/adapters/bullmq/escalation-queue.ts';
 import { createAlertBook } from '../../src/adapters/redis/alert-book.ts';
 import { createAuditBook } from '../../src/adapters/redis/audit-book.ts';
 import { createRollbackBook } from '../../src/adapters/redis/rollback-book.ts';
@@ -182,6 +183,28 @@ describe('a bot that dies while it pages', () => {
     expect(jobs.map(({ data }) => data.level).toSorted((a, b) => a - b)).toEqual([1, 2]);
     await queue.close();
   });
+});
+
+it('a page that could not be sent for so long that its job was given up is brought back by the sweep', async () => {
+  const bot = await startOne();
+  await bot.report({ verdict: 'critical' });
+  await consider('M-1', bot);
+  await bot.run(level(1));
+  const queue = new Queue('escalation', { connection: server.connect(), prefix });
+  const until = async (count: number) =>
+    await vi.waitFor(async () => expect(await queue.getJobCountByTypes('waiting', 'delayed')).toBe(count), WAIT);
+  await until(2);
+  const worker = startEscalationWorker({
+    connection: server.connect(),
+    prefix,
+    run: async () => await Promise.reject(new UnrecoverableError('Slack was away for long')),
+    onError: () => {},
+  });
+  await until(0);
+  await worker.close();
+  await bot.run({ kind: 'sweep' });
+  await until(2);
+  await queue.close();
 });
 
 describe('a warning', () => {

@@ -43,7 +43,8 @@ export function createEscalationQueue(connection: ConnectionOptions, prefix: str
         attempts: ATTEMPTS,
         backoff: { type: 'escalation' },
         removeOnComplete: FINISHED,
-        removeOnFail: FINISHED,
+        // Given up after half an hour, as while Slack is away: the sweep gives it again, as long as it is due.
+        removeOnFail: true,
       });
     },
     async keepSweeping() {
