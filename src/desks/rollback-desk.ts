@@ -31,7 +31,7 @@ export type RollbackDesk = {
   consider(incident: Incident, report: Report): Promise<void>;
   /** The guards of a rollback as they are at this moment; none when its service is gone from the configuration. */
   guardsNow(rollback: Rollback): Promise<readonly Guard[]>;
-  /** Ends what nobody decided in time, and hands over what was approved when a bot died. Safe to repeat. */
+  /** Ends what nobody decided in time, and hands over what was approved when a bot died or whose job was lost. Safe to repeat. */
   sweep(): Promise<void>;
 };
 
@@ -101,6 +101,8 @@ async function sweep(parts: RollbackDeskParts): Promise<void> {
     const before = await rollbacks.find(incidentId);
     const after = await rollbacks.change(incidentId, (record) => expire(record, now()));
     const incident = after?.state === 'approved' ? await incidents.find(incidentId) : null;
+    // Its job is there, as a rule: then this changes nothing.
+    if (after?.state === 'acting' || after?.state === 'verifying') await parts.carryOut(after);
     if (after !== null && incident !== null) await settle(after, incident, parts);
     else if (after?.state !== before?.state) await refresh(incidentId);
   }

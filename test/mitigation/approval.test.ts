@@ -316,6 +316,15 @@ describe('between approval and act', () => {
     expect(rig.handedOver).toHaveLength(1);
   });
 
+  it('a queue that lost the job of one under way gets it again', async () => {
+    const id = await propose();
+    for (const state of ['acting', 'verifying', 'recovered'] as const) {
+      await rig.rollbacks.change(id, (before) => (before === null ? null : { after: { ...before, state }, audit: [] }));
+      await rig.desk.sweep();
+    }
+    expect(rig.handedOver.map(({ state }) => state)).toEqual(['acting', 'verifying']);
+  });
+
   it('a Redis that is killed keeps the approval: it is neither lost nor given twice', async () => {
     const id = await propose();
     await approve('U0BOB');

@@ -27,7 +27,8 @@ export function createMitigationQueue(connection: ConnectionOptions, prefix: str
   return {
     async add(incidentId, key) {
       const jobId = `m${createHash('sha256').update(key).digest('hex').slice(0, 31)}`;
-      const kept = { removeOnComplete: KEPT, removeOnFail: { age: 7 * KEPT.age } };
+      // One that was given up is given again by the sweep, as long as its rollback has no end.
+      const kept = { removeOnComplete: KEPT, removeOnFail: true };
       await queue.add('step', { incidentId }, { jobId, attempts: ATTEMPTS, backoff: { type: 'mitigation' }, ...kept });
     },
     close: () => queue.close(),
