@@ -29,17 +29,20 @@ export type Move = { after: Rollback; audit: readonly AuditEntry[] };
 
 /**
  * The record of a new report's proposal; null where it leaves the one there alone: the same report again, one that is
- * being carried out, one that the first of two approved, one that a person declined for more than a while. `auto`: nobody needs to be asked.
+ * being carried out, one that the first of two approved, one that a person declined for more than a while. `auto`: nobody needs
+ * to be asked, unless a person declined it before, or it was tried.
  */
 export function propose(before: Rollback | null, proposal: Proposal, nowMs: number, auto: boolean): Move | null {
   if (before !== null && !mayBeProposedAnew(before, proposal)) return null;
   const isBlocked = proposal.guards.some(({ state }) => state === 'red');
   const at = new Date(nowMs).toISOString();
-  const state = isBlocked ? 'blocked' : auto ? 'approved' : 'proposed';
+  const isAsked = before !== null && mustBeAsked(before);
+  const state = isBlocked ? 'blocked' : auto && !isAsked ? 'approved' : 'proposed';
   const after: Rollback = {
     schema: 1,
     version: 0,
     ...proposal,
+    ...(isAsked ? { isAsked } : {}),
     state,
     requestedBy: MEMTRIAGE,
     approvals: state === 'approved' ? [{ userId: MEMTRIAGE, at }] : [],
@@ -53,6 +56,11 @@ export function propose(before: Rollback | null, proposal: Proposal, nowMs: numb
   };
   const what = state === 'approved' ? 'approved' : state;
   return { after, audit: [{ at, who: MEMTRIAGE, what, why: `${way(proposal)}; ${evidenceOf(proposal.guards)}` }] };
+}
+
+/** A person said no to it, or it was tried: what comes after that is theirs to decide, whatever the configuration says. */
+function mustBeAsked({ isAsked, declined, act }: Rollback): boolean {
+  return isAsked === true || declined !== null || act !== null;
 }
 
 function mayBeProposedAnew(before: Rollback, proposal: Proposal): boolean {

@@ -63,6 +63,8 @@ export const Rollback = z.object({
   guards: z.array(Guard),
   /** The rollout that was under way is the suspect's, and the rollback ends it; absent: there was none, or another one. */
   endsRollout: z.boolean().optional(),
+  /** One before it was declined or tried: it does not start by itself any more; absent: none was. */
+  isAsked: z.literal(true).optional(),
   /** Tier 0: whoever approves types the service's name. */
   isTierZero: z.boolean(),
   /** What an approver said of migrations between the two releases, which nothing recorded tells of. */

@@ -346,6 +346,26 @@ describe('a newer report of the same way', () => {
   });
 });
 
+describe('a rollback that may start by itself', () => {
+  const at = '2026-11-22T10:02:00Z';
+  const failed = { startedAt: at, endedAt: at, outcome: 'failed' as const, message: 'x' };
+  const rows: [string, Partial<Rollback>, string][] = [
+    ['does once nothing speaks against it any more', { state: 'blocked' }, 'approved'],
+    ['does when nobody decided in time', { state: 'expired' }, 'approved'],
+    ['is asked for where a person said "wait"', { state: 'declined', declined: { ...no, reason: 'wait' } }, 'proposed'],
+    ['is asked for where it failed', { state: 'failed', act: failed }, 'proposed'],
+    ['is asked for where it did not help', { state: 'not-recovered', act: failed }, 'proposed'],
+  ];
+  test.each(rows)('%s', (_case, changes, state) => {
+    const next = propose(record(changes), { ...PROPOSAL, reportedAt: at }, AT, true)?.after ?? null;
+    expect(next?.state).toBe(state);
+    // And so it stays for this incident.
+    const later =
+      next && propose({ ...next, state: 'expired' }, { ...PROPOSAL, reportedAt: '2026-11-22T10:09:00Z' }, AT, true);
+    expect(later?.after.state).toBe(state);
+  });
+});
+
 describe('a press of Approve', () => {
   const rows: [string, Partial<Rollback> | null, Partial<Approval>, number, string][] = [
     ['nothing is there', null, {}, 0, 'gone'],
