@@ -6,7 +6,7 @@ import type { RollbackBook } from '../adapters/redis/rollback-book.ts';
 import type { RollbackVia, Service } from '../config/config.ts';
 import type { Guard, Rollback } from '../incident/rollback.ts';
 import { openFreeze } from '../mitigation/freeze.ts';
-import { type Inspection, toFacts } from '../mitigation/guard-facts.ts';
+import { type Inspection, RECENT_SECONDS, toFacts } from '../mitigation/guard-facts.ts';
 import { JUDGED_ONCE, judgeGuards } from '../mitigation/guards.ts';
 import { approvalsNeeded, type Decider } from '../mitigation/who-decides.ts';
 import type { DeskWorld } from './desk-world.ts';
@@ -26,8 +26,6 @@ export type FactParts = {
 export type Way = Pick<Rollback, 'from' | 'to'>;
 type Known = Pick<Rollback, 'guards' | 'migrationWord' | 'endsRollout'> | null;
 
-/** Live samples are younger than this; what is older says nothing about now. Seconds. */
-const RECENT_SECONDS = 900;
 const INSPECT_MS = 8000;
 /** The longest past that the deploys of a service are read for. */
 const DEPLOYS_SECONDS = 90 * 86_400;

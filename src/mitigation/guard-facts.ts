@@ -1,11 +1,14 @@
 /** What the guards are judged by, gathered from the stores at this moment. */
 import type { Deploy } from '../alert/deploy.ts';
 import type { Baseline } from '../analysis/baseline.ts';
-import type { ServiceMemory } from '../analysis/memory.ts';
+import type { InstanceMemory, ServiceMemory } from '../analysis/memory.ts';
 import type { RollbackVia } from '../config/config.ts';
 import type { Outcome } from '../errors.ts';
 import type { Rollback } from '../incident/rollback.ts';
 import type { DryRun } from './executor.ts';
+
+/** Live samples are younger than this; what is older says nothing about now. Seconds. */
+export const RECENT_SECONDS = 900;
 
 /** What the site saw of the workload, without changing anything; null: it was not, or can't be looked at. */
 export type Inspection = Pick<DryRun, 'managedBy' | 'isRollingOut' | 'endsRollout'>;
@@ -54,13 +57,13 @@ type Judged = Pick<
 export function toFacts({ nowSeconds, memory, baselines, deploys, carriedOut }: Gathered, way: Way): Judged {
   const seen = memory.outcome === 'ok' ? memory.value : null;
   const live = seen?.instances.filter(({ endedAt }) => endedAt === null) ?? [];
-  const newest = Math.max(...live.map(({ samples }) => samples.at(-1)?.[0] ?? Number.NEGATIVE_INFINITY));
+  const newest = Math.max(...live.map(lastAt));
   // One that changed nothing is no reason to wait: whoever cured its cause asks again.
   const lastAct = carriedOut.find(({ act }) => act?.isUntouched !== true)?.act ?? null;
   return {
     nowSeconds,
     dataAgeSeconds: Number.isFinite(newest) ? Math.max(0, nowSeconds - newest) : null,
-    running: live.map(({ release, startedAt }) => ({ release, startedAt })),
+    running: live.map((instance) => toRunning(instance, nowSeconds)),
     target: {
       hasBaseline: baselines.some(({ release }) => release === way.to),
       ranSeconds: seen === null ? null : ranFor(seen.deploys, way),
@@ -69,6 +72,16 @@ export function toFacts({ nowSeconds, memory, baselines, deploys, carriedOut }: 
     lastActAt: lastAct === null ? null : Date.parse(lastAct.endedAt ?? lastAct.startedAt) / 1000,
     migration: migrationBetween(deploys, way),
   };
+}
+
+function lastAt({ samples }: InstanceMemory): number {
+  return samples.at(-1)?.[0] ?? Number.NEGATIVE_INFINITY;
+}
+
+/** What nobody saw for long may run something else by now, or be gone with its host and collector. */
+function toRunning(instance: InstanceMemory, nowSeconds: number): GuardFacts['running'][number] {
+  const { release, startedAt } = instance;
+  return nowSeconds - lastAt(instance) <= RECENT_SECONDS ? { release, startedAt } : { release: null, startedAt: null };
 }
 
 type Way = Pick<GuardFacts, 'from' | 'to'>;

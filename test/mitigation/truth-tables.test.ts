@@ -212,6 +212,19 @@ describe('facts', () => {
     expect(toFacts(gathered, { from: 'v812', to: 'v811' }).target.ranSeconds).toBe(seconds);
   });
 
+  it('of what runs do not know what nobody saw for long: its collector may be gone, or it with its host', () => {
+    const memory = memoryAt(NOW);
+    const unseen = memory.instances.map((one) => ({ ...one, release: 'v810', samples: [[NOW - 7200, 1]] as const }));
+    const value = { ...memory, instances: [...memory.instances, ...unseen] };
+    const gathered = { nowSeconds: NOW, memory: { outcome: 'ok' as const, value }, baselines: [], deploys: [] };
+    const { running } = toFacts({ ...gathered, carriedOut: [] }, { from: 'v810', to: 'v811' });
+    expect(running.map(({ release }) => release)).toEqual(['v812', 'v812', null, null]);
+    const suspect = (from: string) =>
+      judgeGuards({ ...GOOD, from, running }).find(({ name }) => name === 'suspect runs');
+    expect(suspect('v810')?.state).toBe('red');
+    expect(suspect('v812')?.state).toBe('amber');
+  });
+
   it('of the last rollback leave out one that changed nothing', () => {
     const endedAt = (ago: number) => new Date((NOW - ago) * 1000).toISOString();
     const refused = { startedAt: endedAt(90), endedAt: endedAt(60), outcome: 'failed' as const, message: 'refused' };
