@@ -65,7 +65,11 @@ function noRollout({ nowSeconds, from, to, running, lastDeploy, inspection, ends
     return green(name, `the rollout in progress is that of ${from} itself, and ${to} its stable side: it is aborted`);
   }
   if (inspection?.isRollingOut === true) return red(name, 'the platform says that a rollout is in progress');
-  if (releases.size <= 1) return green(name, `all ${running.length} instances run one release`);
+  const known = running.filter(({ release }) => release !== null).length;
+  if (releases.size <= 1) {
+    if (known === running.length) return green(name, `all ${known} instances run one release`);
+    return amber(name, `${known} of ${running.length} instances run one release, of the others it is not known`);
+  }
   const youngest = Math.max(...running.map(({ startedAt }) => startedAt ?? Number.NEGATIVE_INFINITY));
   const age = nowSeconds - youngest;
   const evidence = `instances of ${[...releases].join(' and ')} run side by side, the youngest for ${formatDuration(age)}`;

@@ -55,6 +55,12 @@ describe('each guard', () => {
     ['healthy target', 'no baseline', { target: { hasBaseline: false, ranSeconds: 900_000 } }, 'red'],
     ['healthy target', 'not known for how long', { target: { hasBaseline: true, ranSeconds: null } }, 'red'],
     ['no rollout', 'one release', {}, 'green'],
+    [
+      'no rollout',
+      'one release, and an instance of which it is not known',
+      { running: [...GOOD.running, { release: null, startedAt: null }] },
+      'amber',
+    ],
     ['no rollout', 'two releases, one just started', { running: mixed(60) }, 'red'],
     ['no rollout', 'two releases for long', { running: mixed(3600) }, 'amber'],
     ['no rollout', 'a deploy told that does not run yet', { lastDeploy: { release: 'v813', at: NOW - 60 } }, 'red'],
