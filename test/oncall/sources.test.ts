@@ -46,7 +46,10 @@ beforeAll(async () => {
   origin = `http://127.0.0.1:${typeof address === 'object' && address !== null ? address.port : 0}`;
 });
 afterAll(async () => {
-  await new Promise((resolve) => http.close(resolve));
+  const closed = new Promise((resolve) => http.close(resolve));
+  // What was asked keeps its connection for the next question, and a server waits for it.
+  http.closeAllConnections();
+  await closed;
   await Promise.all([server.close(), workspace.close(), rm(dir, { recursive: true, force: true })]);
 });
 beforeEach(() => {
