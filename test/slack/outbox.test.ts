@@ -213,6 +213,21 @@ test('a channel that the bot was not invited to gets its thread once it was', as
   await reportIsComplete();
 });
 
+test('a thread that Slack refuses for a reason of its own waits by itself: the others of its channel go on', async () => {
+  const { outbox } = await start({ limits: { ...FAST, refusedMs: 60_000 } });
+  const locked = workspace.faults.add({
+    method: 'chat.postMessage',
+    kind: 'platform-error',
+    error: 'restricted_action_thread_locked',
+    when: ({ thread_ts: thread }) => Boolean(thread) && thread === workspace.messages(CHANNEL)[0]?.ts,
+  });
+  await outbox.publishReport(anIncident(), aReport());
+  await vi.waitFor(() => expect(locked.struck()).toBe(1), PATIENTLY);
+  await outbox.publishReport(anIncident({ id: 'M-13' }), aReport({ incident: 'M-13' }));
+  await vi.waitFor(() => expect(workspace.everPosted(CHANNEL)).toHaveLength(2 + REPLIES), PATIENTLY);
+  expect(locked.struck()).toBe(1);
+});
+
 test('blocks that Slack refuses are left out, and the text arrives', async () => {
   const { outbox } = await start();
   workspace.faults.add({ method: 'chat.postMessage', kind: 'platform-error', error: 'invalid_blocks', times: 1 });
@@ -241,6 +256,31 @@ test('where messages cannot be edited any more, the report follows as a reply', 
     expect(replies.map(({ text }) => text).join()).toContain('ROLL BACK recommended');
     expect(replies).toHaveLength(REPLIES + 1);
   });
+});
+
+test('an umbrella whose services all have threads of their own has a root, and is changed like any other', async () => {
+  const { outbox } = await start();
+  const at = '2026-11-22T10:00:00.000Z';
+  const known = { addressOf: () => null, pagerOf: () => null };
+  const child = (n: number) => ({
+    incident: `M-${n}`,
+    service: `service-${n}`,
+    team: null,
+    kills: 1,
+    firstKillAt: at,
+    lastKillAt: at,
+    node: 'ip-10-1',
+    state: 'triaging' as const,
+    quietSince: null,
+    silencedUntil: null,
+    report: null,
+    hasThread: true,
+  });
+  const umbrella = { schema: 1 as const, id: 'U-1', channelId: CHANNEL, openedAt: at, heardAt: at, endedAt: null };
+  await outbox.showUmbrella({ ...umbrella, children: [child(1), child(2), child(3)], pages: [] }, known);
+  await vi.waitFor(() => expect(textOf(0)).toContain('OOM kills of 3 services'), PATIENTLY);
+  await outbox.showUmbrella({ ...umbrella, endedAt: at, children: [child(1), child(2), child(3)], pages: [] }, known);
+  await vi.waitFor(() => expect(textOf(0)).toContain('No further kill since'), PATIENTLY);
 });
 
 test('two replicas deliver a hundred incidents once each', async () => {

@@ -5,6 +5,8 @@ import { nextAction } from './outbox-thread.ts';
 
 /** How many incidents of one channel are looked at before the job rests: those that wait must not hide the others. */
 const LOOK_AHEAD = 20;
+/** Longest rest of a channel for a thread of it that Slack refuses: what is new in the others wakes no job that rests. */
+const REFUSED_REST_MS = 5000;
 
 /**
  * Brings the channel nearer to its wanted state, the most important incident first, until nothing is left (`null`)
@@ -62,7 +64,7 @@ async function deliverUnlessBroken(
 
 async function deliverOne(delivery: Delivery, channelId: string, incidentId: string, listed: number): Promise<Step> {
   const { store, limits } = delivery;
-  const loaded = await store.load(incidentId);
+  const [loaded, pausedMs] = await Promise.all([store.load(incidentId), store.pausedFor(incidentId)]);
   if (loaded === null) {
     await store.settle(channelId, incidentId, 0, null);
     return { kind: 'moved' };
@@ -78,6 +80,7 @@ async function deliverOne(delivery: Delivery, channelId: string, incidentId: str
     return { kind: 'moved' };
   }
   if (action.kind === 'wait') return { kind: 'wait', ms: action.ms };
+  if (pausedMs > 0) return { kind: 'wait', ms: Math.min(pausedMs, REFUSED_REST_MS) };
   const step = await act(delivery, thread, action);
   if (action.kind !== 'edit' || step.kind !== 'wait') return step;
   const instead = nextAction(thread, nowMs, limits, false);

@@ -34,6 +34,10 @@ export async function onRefusal(delivery: Delivery, thread: ThreadState, slot: S
       await postInstead(delivery, thread, slot);
       return { kind: 'moved' };
     case 'content':
+    case 'message':
+      logger.error({ ...fields, tryThis: cureOf(error) }, 'Slack refuses a message; it is kept and tried again');
+      await store.pause(thread.incidentId, limits.refusedMs);
+      return { kind: 'moved' };
     case 'operator':
       logger.error({ ...fields, tryThis: cureOf(error) }, 'Slack refuses a message; it is kept and tried again');
       await store.pause(thread.channelId, limits.refusedMs);

@@ -153,14 +153,14 @@ export class OutboxStore {
     return Number(await this.#redis.eval(TAKE_TURN, 1, `${this.#prefix}:edits`, everyMs, burst, reserve));
   }
 
-  /** Milliseconds until the channel may be written to again; 0: now. */
-  async pausedFor(channelId: string): Promise<number> {
-    return Math.max(0, await this.#redis.pttl(`${this.#prefix}:pause:${channelId}`));
+  /** Milliseconds until the channel, or the thread of an incident, may be written to again; 0: now. */
+  async pausedFor(id: string): Promise<number> {
+    return Math.max(0, await this.#redis.pttl(`${this.#prefix}:pause:${id}`));
   }
 
-  /** Nobody writes to the channel for that long; a longer pause that is already there stays. */
-  async pause(channelId: string, ms: number): Promise<void> {
-    await this.#redis.eval(PAUSE_CHANNEL, 1, `${this.#prefix}:pause:${channelId}`, Math.ceil(ms));
+  /** Nobody writes to the channel, or to the thread of an incident, for that long; a longer pause that is there stays. */
+  async pause(id: string, ms: number): Promise<void> {
+    await this.#redis.eval(PAUSE_CHANNEL, 1, `${this.#prefix}:pause:${id}`, Math.ceil(ms));
   }
 
   /** Counts failures of the channel in a row. */

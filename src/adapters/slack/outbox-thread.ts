@@ -5,6 +5,9 @@ import { z } from 'zod';
 export const SlotKind = z.enum(['progress', 'report', 'reply']);
 export type SlotKind = z.infer<typeof SlotKind>;
 
+/** The scripts of Redis store an empty list as an object: Lua knows no difference (cjson). */
+const EmptyList = z.strictObject({}).transform((): string[] => []);
+
 /** One message of the thread as it is wanted: the latest version wins. */
 export const Slot = z.object({
   /** `root`, or the reply's own name, unique in its thread. */
@@ -22,7 +25,7 @@ export const Slot = z.object({
   /** A reply that is shown in the channel too. */
   isBroadcast: z.boolean().optional(),
   /** Incidents that have no root of their own: this message stands for theirs. */
-  tells: z.array(z.string()).optional(),
+  tells: z.array(z.string()).or(EmptyList).optional(),
   /** A key of Redis: once it exists, the message is not begun any more, and forgotten. */
   unless: z.string().optional(),
 });

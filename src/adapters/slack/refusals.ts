@@ -1,8 +1,10 @@
 /**
- * What Slack's error word asks for: post the thread anew, give up editing, send the text alone, or a person's help.
+ * What Slack's error word asks for: post the thread anew, give up editing, send the text alone, or a person's help:
+ * `operator` for all that goes to the channel, `message` for this one (a locked thread). A word that is not known is
+ * about this one: what was wrong about it must not hold up the others.
  * Words from docs.slack.dev, chat.postMessage, chat.update and conversations.replies.
  */
-export type RefusalKind = 'root-gone' | 'no-edit' | 'content' | 'operator';
+export type RefusalKind = 'root-gone' | 'no-edit' | 'content' | 'operator' | 'message';
 
 const KINDS: Readonly<Record<string, RefusalKind>> = {
   message_not_found: 'root-gone',
@@ -17,10 +19,38 @@ const KINDS: Readonly<Record<string, RefusalKind>> = {
   msg_blocks_too_long: 'content',
   msg_too_long: 'content',
   no_text: 'content',
+  ...Object.fromEntries(
+    [
+      // The channel.
+      'not_in_channel',
+      'channel_not_found',
+      'is_archived',
+      'restricted_action',
+      'restricted_action_read_only_channel',
+      // The app and its token.
+      'missing_scope',
+      'no_permission',
+      'not_allowed_token_type',
+      'invalid_auth',
+      'not_authed',
+      'account_inactive',
+      'token_revoked',
+      'token_expired',
+      'access_denied',
+      'accesslimited',
+      // The workspace.
+      'ekm_access_denied',
+      'enterprise_is_restricted',
+      'org_login_required',
+      'team_access_not_granted',
+      'team_added_to_org',
+      'team_not_found',
+    ].map((word) => [word, 'operator' as const]),
+  ),
 };
 
 export function refusalKind(error: string): RefusalKind {
-  return KINDS[error] ?? 'operator';
+  return KINDS[error] ?? 'message';
 }
 
 /** What the person who runs the bot can do about a refusal. Plain text. */
