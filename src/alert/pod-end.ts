@@ -11,7 +11,7 @@ const Terminated = z.object({
   containerID: z.string().nullish(),
 });
 type Terminated = z.infer<typeof Terminated>;
-const State = z.object({ terminated: Terminated.nullish() }).nullish();
+const State = z.object({ running: z.object({}).nullish(), terminated: Terminated.nullish() }).nullish();
 const ContainerStatus = z.object({
   name: z.string(),
   restartCount: z.number().default(0),
@@ -76,7 +76,6 @@ export type ContainerEnd = {
  * `isReplaced`: pods of a newer template of the same workload are there.
  */
 export function endsOf(pod: Pod, isReplaced: boolean): ContainerEnd[] {
-  if (pod.status.reason === 'Evicted' && (pod.status.containerStatuses ?? []).length === 0) return evicted(pod);
   const ends: ContainerEnd[] = [];
   for (const { name, restartCount, state, lastState } of pod.status.containerStatuses ?? []) {
     for (const terminated of [lastState?.terminated, state?.terminated]) {
@@ -87,18 +86,32 @@ export function endsOf(pod: Pod, isReplaced: boolean): ContainerEnd[] {
       ends.push({ container: name, at, cause, restartCount, evidence: evidenceOf(terminated, pod, cause) });
     }
   }
-  return ends;
+  return ends.length === 0 && isLost(pod) ? evicted(pod) : ends;
+}
+
+/**
+ * Evicted, and the kubelet keeps nothing of its containers: no status (before 1.22), or `ContainerStatusUnknown` without a
+ * time (kubernetes issue 122160). One that still runs will have its time.
+ */
+function isLost({ status: { reason, containerStatuses } }: Pod): boolean {
+  return reason === 'Evicted' && (containerStatuses ?? []).every(({ state }) => state?.running == null);
 }
 
 function causeOf({ reason, exitCode, signal }: Terminated, pod: Pod, isReplaced: boolean): EndCause {
   if (reason === 'OOMKilled') return 'oom';
   const { status, metadata } = pod;
-  if (status.reason === 'Evicted') return /memory/i.test(status.message ?? '') ? 'evicted-memory' : 'drain';
-  const disruption = status.conditions?.find(({ type, status: is }) => type === 'DisruptionTarget' && is === 'True');
-  if (disruption !== undefined || status.reason === 'NodeShutdown' || status.reason === 'Terminated') return 'drain';
+  if (status.reason === 'Evicted') return LOW_ON_MEMORY.test(status.message ?? '') ? 'evicted-memory' : 'drain';
+  if (status.conditions?.some(isDisruption) === true || status.reason === 'NodeShutdown' || status.reason === 'Terminated') return 'drain';
   if (metadata.deletionTimestamp != null) return isReplaced ? 'rollout' : 'scale-down';
   if (exitCode === 137 || signal === 9) return 'killed';
   return exitCode === 0 ? 'completed' : 'failed';
+}
+
+/** The kubelet's own words; the rest of the message names containers, and one may be called after memory. */
+const LOW_ON_MEMORY = /low on resource: memory/i;
+
+function isDisruption({ type, status }: { type: string; status: string }): boolean {
+  return type === 'DisruptionTarget' && status === 'True';
 }
 
 const WORDS: Record<EndCause, string> = {
@@ -117,9 +130,11 @@ function evidenceOf({ reason, exitCode }: Terminated, { status }: Pod, cause: En
   return cut(`${WORDS[cause]} (${said === '' ? 'no reason given' : said}, exit code ${exitCode ?? 'unknown'})`);
 }
 
-/** The kubelet keeps nothing of the containers of a pod that it evicted. */
+/** Dated by the condition that says so, which stays as it is; before 1.26, by its newest one. */
 function evicted(pod: Pod): ContainerEnd[] {
-  const at = (pod.status.conditions ?? [])
+  const conditions = pod.status.conditions ?? [];
+  const disrupted = conditions.filter(isDisruption);
+  const at = (disrupted.length > 0 ? disrupted : conditions)
     .flatMap(({ lastTransitionTime }) => timeOf(lastTransitionTime) ?? [])
     .sort()
     .at(-1);

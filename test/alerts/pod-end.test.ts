@@ -55,6 +55,11 @@ describe('why a container ended', () => {
       'drain',
     ],
     [
+      'evicted because of disk, though a container is called after memory',
+      { status: { reason: 'Evicted', message: 'The node was low on resource: ephemeral-storage. Container memory-cache …' } },
+      'drain',
+    ],
+    [
       'evicted because of memory',
       { status: { reason: 'Evicted', message: 'The node was low on resource: memory.' } },
       'evicted-memory',
@@ -72,6 +77,30 @@ describe('why a container ended', () => {
       expect(end === undefined ? null : toPodAlert(pod, end) !== null).toBe(isTold);
     });
   }
+
+  test('an eviction for memory is told when the kubelet lost its containers, too: as Kubernetes 1.22 and later show it', () => {
+    const lost = { exitCode: 137, reason: 'ContainerStatusUnknown', startedAt: null, finishedAt: null };
+    const states = [
+      { state: { terminated: lost }, lastState: {} },
+      { state: { waiting: { reason: 'ContainerCreating' } }, lastState: { terminated: lost } },
+    ];
+    for (const state of states) {
+      const pod = aPod({
+        status: {
+          phase: 'Failed',
+          reason: 'Evicted',
+          message: 'The node was low on resource: memory. Threshold quantity: 100Mi, available: 52Mi.',
+          conditions: [{ type: 'DisruptionTarget', status: 'True', lastTransitionTime: '2026-11-22T10:00:00Z' }],
+          containerStatuses: [{ name: 'app', restartCount: 0, ...state }],
+        },
+      });
+      const ends = endsOf(pod, false);
+      expect(ends).toMatchObject([{ cause: 'evicted-memory', at: '2026-11-22T10:00:00.000Z' }]);
+      expect(ends[0] === undefined ? null : toPodAlert(pod, ends[0])?.name).toBe('Evicted for memory');
+    }
+    const stillThere = [{ name: 'app', restartCount: 0, state: { running: {} } }];
+    expect(endsOf(aPod({ status: { reason: 'Evicted', containerStatuses: stillThere } }), false)).toEqual([]);
+  });
 
   test('the present state counts too, and one without a time is not guessed at', () => {
     const terminated = { reason: 'OOMKilled', exitCode: 137, finishedAt: '2026-11-22T11:00:00Z' };

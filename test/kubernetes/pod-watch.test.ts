@@ -108,6 +108,22 @@ test('a version that the server has forgotten is listed anew, without trouble', 
   expect(troubles).toEqual([]);
 });
 
+test('a server that ends each watch at once, or forgets each version, is not asked without a pause', async () => {
+  const [list, stream] = await readRecorded('watch');
+  if (list === undefined || stream === undefined) throw new Error('the recording is gone');
+  const gone = { type: 'ERROR', object: { kind: 'Status', code: 500, reason: 'InternalError', message: 'etcd is away' } };
+  for (const lines of [[], [gone]]) {
+    const began = performance.now();
+    await watch([list, { ...stream, lines }]);
+    await expect.poll(() => server.seen.length, { timeout: 30_000 }).toBeGreaterThanOrEqual(4);
+    expect(performance.now() - began).toBeGreaterThan(900);
+    stop.abort();
+    await watching;
+    await server.close();
+    stop = new AbortController();
+  }
+});
+
 test('what ended long ago, as a stale gauge still says, is no alert', async () => {
   const exchanges = await recorded(4);
   await watch(exchanges, { now: recordedAt(exchanges) + 2 * 3_600_000 });

@@ -42,6 +42,9 @@ export async function watchPods(options: PodWatchOptions): Promise<void> {
   }
 }
 
+/** A watch that ended sooner than this gave nothing to wait for: a server or proxy that ends each at once must not be stormed. */
+const SHORT_WATCH_MS = 1000;
+
 /** Null: the server wants to be listed anew, which is no trouble. */
 async function listAndWatch(options: PodWatchOptions): Promise<string | null> {
   const { api, namespace, signal } = options;
@@ -55,8 +58,11 @@ async function listAndWatch(options: PodWatchOptions): Promise<string | null> {
   for (const item of list.data.items) await teller.tell(item);
   let version = list.data.metadata.resourceVersion;
   for (;;) {
+    const began = performance.now();
     const query = `watch=true&allowWatchBookmarks=true&timeoutSeconds=${WATCH_SECONDS}&resourceVersion=${version}`;
     const ended = await watchOnce(`${path}?${query}`, teller, options);
+    const leftMs = SHORT_WATCH_MS - (performance.now() - began);
+    if (ended.why === null && leftMs > 0) await wait(leftMs, undefined, { signal });
     if (ended.why !== null || ended.version === null) return ended.why;
     version = ended.version;
   }
