@@ -16,8 +16,8 @@ const GenericAlert = z.object({
 });
 
 /**
- * One alert of any other sender. With `dedup_key`, copies of it are one, by their `starts_at` where they have one;
- * without, each request is an event of its own. `receivedAt`: RFC 3339.
+ * One alert of any other sender. With `dedup_key`, copies of it are one alert of its service: by their `starts_at` where
+ * they have one, else until it is resolved. Without, each request is an event of its own. `receivedAt`: RFC 3339.
  */
 export function parseGenericAlert(body: unknown, receivedAt: string): Outcome<ParsedAlerts> {
   const parsed = GenericAlert.safeParse(body);
@@ -27,7 +27,7 @@ export function parseGenericAlert(body: unknown, receivedAt: string): Outcome<Pa
     return failed('user', cut(`this is no alert: ${wrong.join('; ')}`), `Send ${example}`);
   }
   const { service, kind, status, severity, dedup_key, starts_at, summary, labels } = parsed.data;
-  const fingerprint = dedup_key ?? `${service}/${kind}`;
+  const fingerprint = `${service}/${dedup_key ?? kind}`;
   return ok({
     alerts: [
       {
@@ -49,5 +49,5 @@ export function parseGenericAlert(body: unknown, receivedAt: string): Outcome<Pa
   });
 }
 
-/** As Alertmanager writes it. */
-const NO_TIME = '0001-01-01T00:00:00.000Z';
+/** As Alertmanager writes it: the sender told none. */
+export const NO_TIME = '0001-01-01T00:00:00.000Z';

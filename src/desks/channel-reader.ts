@@ -3,8 +3,9 @@ import type { Metrics } from '../adapters/metrics/metrics.ts';
 import type { AlertEpisodes } from '../adapters/redis/alert-episodes.ts';
 import type { ChannelReader } from '../adapters/slack/slack-app.ts';
 import type { Alert } from '../alert/alert.ts';
-import { type ChannelEvent, readChannelEvent } from '../alert/channel-event.ts';
-import { readEvent, toTime } from '../alert/read-message.ts';
+import { readChannelEvent } from '../alert/channel-event.ts';
+import { readEvent } from '../alert/read-message.ts';
+import { placedInTime } from './alert-times.ts';
 import type { DeskWorld } from './desk-world.ts';
 
 export type ChannelReaderParts = {
@@ -37,16 +38,9 @@ export function createChannelReader({
         'a message of a bot',
       );
       if (reading.kind !== 'alert') return;
-      await storeAlerts(await placedInTime(reading.alert, read, episodes));
+      const { alert } = reading;
+      const at = read.kind === 'edited' ? read.at : ts;
+      await storeAlerts(alert.isMoment === true ? [alert] : await placedInTime(alert, at, episodes));
     },
   };
-}
-
-/** With the beginning of what it tells of; a beginning that comes after its end brings that end along. */
-async function placedInTime(alert: Alert, event: ChannelEvent, episodes: AlertEpisodes): Promise<readonly Alert[]> {
-  if (alert.isMoment === true) return [alert];
-  const at = event.kind === 'edited' ? event.at : event.post.ts;
-  const { since, isOver } = await episodes.note(alert.fingerprint, alert.status, at);
-  const placed: Alert = { ...alert, startsAt: toTime(since) };
-  return isOver && alert.status === 'firing' ? [placed, { ...placed, status: 'resolved' }] : [placed];
 }

@@ -20,6 +20,7 @@ import type { Alert } from '../alert/alert.ts';
 import type { Deploy } from '../alert/deploy.ts';
 import type { KillEvidence } from '../alert/judge-kill.ts';
 import { createAlertDesk } from '../desks/alert-desk.ts';
+import { withTimes } from '../desks/alert-times.ts';
 import { createChannelReader } from '../desks/channel-reader.ts';
 import { failed, type Outcome, ok } from '../errors.ts';
 import type { Incident } from '../incident/incident.ts';
@@ -47,6 +48,7 @@ export function startAlerting({ world, metrics, ...parts }: AlertingParts): Aler
   const token = environment.webhookToken?.reveal() ?? null;
   if (token === null) logger.info('MEMTRIAGE_WEBHOOK_TOKEN is not set: alerts and deploys are answered with 401');
   const alertQueue = createAlertQueue(redis.command(), redis.prefix);
+  const episodes = createAlertEpisodes(redis.command(), redis.prefix);
   closers.add('alert queue', alertQueue.close);
   const admit = (key: string) => admitUnplaced(redis.command(), redis.prefix, key);
   const deploys = createDeployBook(redis.command(), redis.prefix);
@@ -81,10 +83,9 @@ export function startAlerting({ world, metrics, ...parts }: AlertingParts): Aler
     return ok(null);
   }
   async function storeAlerts(alerts: readonly Alert[]): Promise<void> {
-    await alertQueue.add(alerts);
+    await alertQueue.add(await withTimes(alerts, episodes, Date.now()));
     for (const { source, status } of alerts) metrics.countAlert(source, status);
   }
-  const episodes = createAlertEpisodes(redis.command(), redis.prefix);
   return {
     routes: alertRoutes({ token, storeAlerts, storeDeploy, logger }),
     channelReader: createChannelReader({ world, episodes, storeAlerts, metrics }),

@@ -8,7 +8,9 @@ import { createAlertQueue } from '../../src/adapters/bullmq/alert-queue.ts';
 import { alertRoutes } from '../../src/adapters/http/alert-routes.ts';
 import { type BotServer, startBotServer } from '../../src/adapters/http/bot-server.ts';
 import { openQueue } from '../../src/adapters/open-queue.ts';
+import { createAlertEpisodes } from '../../src/adapters/redis/alert-episodes.ts';
 import { createDeployBook } from '../../src/adapters/redis/deploy-book.ts';
+import { withTimes } from '../../src/desks/alert-times.ts';
 import { ok } from '../../src/errors.ts';
 import { startRedis, type TestRedis } from '../support/redis.ts';
 import { alertmanagerBody, alertOf, grafanaBody } from './senders.ts';
@@ -21,8 +23,10 @@ let connection: Redis;
 let server: BotServer;
 let queue: ReturnType<typeof createAlertQueue>;
 let stored: Queue;
+let logged: string[];
 
 beforeEach(async () => {
+  logged = [];
   redis = await startRedis();
   connection = new Redis({
     path: redis.path,
@@ -35,6 +39,7 @@ beforeEach(async () => {
   await once(connection, 'ready');
   queue = createAlertQueue(connection, PREFIX);
   stored = openQueue('alerts', connection, PREFIX);
+  const episodes = createAlertEpisodes(connection, PREFIX);
   const deploys = createDeployBook(connection, PREFIX);
   server = await startBotServer({
     port: 0,
@@ -45,9 +50,9 @@ beforeEach(async () => {
     slack: null,
     routes: alertRoutes({
       token: TOKEN,
-      storeAlerts: queue.add,
+      storeAlerts: async (alerts) => await queue.add(await withTimes(alerts, episodes, Date.now())),
       storeDeploy: async (deploy) => ok(await deploys.save(deploy).then(() => null)),
-      logger: pino({ level: 'silent' }),
+      logger: pino({ level: 'error' }, { write: (line) => void logged.push(line) }),
     }),
     onError: () => {},
   });
@@ -126,6 +131,26 @@ describe('an alert that comes in', () => {
     expect((await send('/alerts/generic', alert)).status).toBe(200);
     expect((await send('/alerts/generic', alert)).status).toBe(200);
     expect(await storedAlerts()).toMatchObject([{ source: 'webhook', service: 'checkout', labels: { pod: 'a' } }]);
+    // The key is that service's own.
+    await send('/alerts/generic', { ...alert, service: 'cart' });
+    expect(await storedAlerts()).toHaveLength(2);
+  });
+
+  it('of a sender that tells no times is another one once it was resolved, also within a day; an end that overtook it ends it', async () => {
+    const alert = { service: 'checkout', kind: 'rss_growth', dedup_key: 'k1' };
+    const told = async (status: string) =>
+      expect((await send('/alerts/generic', { ...alert, status })).status).toBe(200);
+    for (const status of ['firing', 'firing', 'resolved', 'resolved', 'firing', 'resolved']) await told(status);
+    const count = async () => (await storedAlerts()).map(({ status, startsAt }) => `${status} ${startsAt}`);
+    expect((await count()).filter((one) => one.startsWith('firing'))).toHaveLength(2);
+    expect((await count()).filter((one) => one.startsWith('resolved'))).toHaveLength(2);
+    await send('/alerts/generic', { ...alert, dedup_key: 'k2', status: 'resolved' });
+    await send('/alerts/generic', { ...alert, dedup_key: 'k2' });
+    const all = await count();
+    expect(all.filter((one) => one.startsWith('firing'))).toHaveLength(3);
+    for (const one of all.filter((one) => one.startsWith('firing'))) {
+      expect(all).toContain(one.replace('firing', 'resolved'));
+    }
   });
 });
 
@@ -165,9 +190,10 @@ describe('a sender', () => {
     expect((await send('/alerts/grafana', body, { authorization: '', ...headers })).status).toBe(401);
   });
 
-  it('of more than 4 MiB gets 413', async () => {
+  it('of more than 4 MiB gets 413, and the log says so: Alertmanager gives up on it', async () => {
     const body = JSON.stringify(alertmanagerBody(alertOf({ annotations: { summary: 'x'.repeat(4 * 1024 * 1024) } })));
     expect((await send('/alerts/alertmanager', body)).status).toBe(413);
+    expect(logged).toEqual([expect.stringContaining('max_alerts')]);
   });
 
   it('of less than 4 MiB in one value is taken, and only its beginning is stored', async () => {

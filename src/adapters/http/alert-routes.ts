@@ -65,7 +65,12 @@ async function receive(request: IncomingMessage, take: Inbound, options: AlertRo
   // Nobody without a token or a signature makes us read megabytes.
   if (!hasToken && request.headers['x-grafana-alerting-signature'] === undefined) return unauthorised();
   const body = await readBody(request);
-  if (body === null) return refuse(413, 'More than 4 MiB: let the sender send fewer alerts at a time (`max_alerts`).');
+  if (body === null) {
+    const why = 'More than 4 MiB: let the sender send fewer alerts at a time (`max_alerts`).';
+    // As below: given up for good.
+    logger.error({ path: request.url, why }, 'what came in is too long and was not read');
+    return refuse(413, why);
+  }
   if (!hasToken && !isSignedByGrafana(request, body, token, now() / 1000)) return unauthorised();
   const json = parseJson(body);
   const path = request.url;
