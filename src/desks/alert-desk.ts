@@ -58,12 +58,23 @@ export function createAlertDesk(parts: AlertDeskParts): AlertDesk {
       const service = placeAlert(parts.world.config.services.values(), alert);
       if (service === null) await tellUnplaced(alert, parts);
       else if (alert.status === 'resolved') await takeEnd(alert, service, parts);
-      else if (!(await isHeld(alert, service, parts)))
-        await openOrCount(await asItIs(alert, service, toldAtMs, parts), service, toldAtMs, parts);
-      else if (!(await parts.alertQueue.isKnown({ ...alert, status: 'resolved' }))) return HELD;
+      else return await takeFiring(alert, service, toldAtMs, parts);
       return { kind: 'done' };
     },
   };
+}
+
+async function takeFiring(alert: Alert, service: Service, toldAtMs: number, parts: AlertDeskParts): Promise<Taken> {
+  const real = await asItIs(alert, service, toldAtMs, parts);
+  if (await isHeld(real, service, parts)) {
+    return (await parts.alertQueue.isKnown({ ...alert, status: 'resolved' })) ? { kind: 'done' } : HELD;
+  }
+  if (real.kind !== alert.kind) {
+    const fields = { service: service.name, alert: alert.name, why: real.summary };
+    parts.world.logger.info(fields, 'an alert of an OOM kill that was none');
+  }
+  await openOrCount(real, service, toldAtMs, parts);
+  return { kind: 'done' };
 }
 
 /** How far before the alert a deploy may lie that explains it. */
@@ -74,10 +85,6 @@ async function asItIs(alert: Alert, { name }: Service, toldAtMs: number, parts: 
   if (alert.kind !== 'oom') return alert;
   const verdict = judgeKill(alert, toldAtMs, await parts.killEvidence(name, toldAtMs / 1000 - EVIDENCE_SECONDS));
   if (verdict.kind === 'kill') return alert;
-  parts.world.logger.info(
-    { service: name, alert: alert.name, why: verdict.why },
-    'an alert of an OOM kill that was none',
-  );
   const said = alert.summary === '' ? '' : `; it says: ${alert.summary}`;
   return { ...alert, kind: 'custom', summary: `No OOM kill: ${verdict.why}${said}` };
 }

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { REDIS_PREFIX } from '../../src/adapters/redis/connection.ts';
 import { createIncidentBook } from '../../src/adapters/redis/incident-book.ts';
+import { TOKEN } from '../support/bot-site.ts';
 import { shortConfig } from '../support/stage.ts';
 import { CHANNEL, openRig, type Rig, WAIT } from './bot-rig.ts';
 import { alertOf } from './senders.ts';
@@ -51,6 +52,19 @@ describe('a silenced service', () => {
     await rig.send({ ...growth, status: 'resolved', endsAt: new Date().toISOString() });
     await vi.waitFor(async () => expect(await client.zcard('{memtriage}:alerts:delayed')).toBe(0), WAIT);
     await rig.untilTaken();
+    expect(rig.roots()).toEqual([]);
+  });
+
+  it('opens none for an alert of an OOM kill that was none: what a deploy explains waits like any other', async () => {
+    const startsAt = new Date(Date.now() - 7_200_000).toISOString();
+    const body = JSON.stringify({ service: 'checkout', release: 'v9', at: startsAt });
+    const headers = { authorization: `Bearer ${TOKEN}` };
+    expect((await fetch(await rig.url('/deploys'), { method: 'POST', headers, body })).status).toBe(200);
+    const restart = alertOf({ startsAt });
+    await rig.send(restart);
+    const client = rig.redis.connect();
+    await vi.waitFor(async () => expect(await client.zcard('{memtriage}:alerts:delayed')).toBe(1), WAIT);
+    await rig.send({ ...restart, status: 'resolved', endsAt: new Date().toISOString() });
     expect(rig.roots()).toEqual([]);
   });
 
