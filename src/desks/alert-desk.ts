@@ -112,10 +112,11 @@ async function openOrCount(alert: Alert, service: Service, toldAtMs: number, par
     { tally: countOccurrence(null, occurrence, { nowMs: now(), isOver: false }), toldAtMs },
   );
   await alertBook.change(incident.id, (before, state) => {
-    const isOver = state === 'closed' || (before !== null && before.quietSince !== null);
+    const isClosed = state === 'closed';
+    const isOver = isClosed || (before !== null && before.quietSince !== null);
     const tally = countOccurrence(before, occurrence, { nowMs: now(), isOver });
     const criticalKills = service.policy.critical.oomKills;
-    const looksAgain = state !== 'triaging' && isNewLookDue(before, tally, { isOver, criticalKills });
+    const looksAgain = state !== 'triaging' && isNewLookDue(before, tally, { isOver, isClosed, criticalKills });
     return { tally, looksAgain };
   });
   const stored = await incidents.findState(incident.id);

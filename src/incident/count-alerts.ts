@@ -27,6 +27,8 @@ export const SAME_KILL_SECONDS = 180;
 
 /** Counts that are worth a reply; in between, only the root changes. */
 const TOLD_COUNTS: ReadonlySet<number> = new Set([1, 2, 5, 10, 25]);
+/** What flaps all day is told at those counts of its returns and then at this pace: each 5 min it was 287 messages in the channel. */
+const RETURN_TOLD_EVERY_SECONDS = 3600;
 /** A fleet that fails pod by pod is told of at this pace. */
 const NEW_INSTANCE_TOLD_EVERY_SECONDS = 300;
 
@@ -51,7 +53,9 @@ export function countOccurrence(
   const at = new Date(atMs).toISOString();
   const run = grown(alert.kind === 'oom' ? before.kills : before.others, at);
   const { key, source, startsAt: _, fingerprint: __, ...told } = alert;
-  const isTold = isOver || TOLD_COUNTS.has(run.count) || isNewInstance(before, alert, atMs);
+  const isTold = isOver
+    ? isReturnTold(before, atMs)
+    : TOLD_COUNTS.has(run.count) || isNewInstance(before, alert, atMs);
   return append(
     {
       ...seen,
@@ -79,23 +83,41 @@ export function countResolved(tally: AlertTally, alert: Occurrence, nowMs: numbe
       sources: [source],
       keys: [key],
       count: (alert.kind === 'oom' ? tally.kills : tally.others)?.count ?? 0,
-      isTold: isQuiet,
+      isTold: isQuiet && isReplyDue(tally),
     },
   );
 }
 
+function isReturnTold({ timeline }: AlertTally, atMs: number): boolean {
+  const returns = timeline.filter(({ event }) => event === 'reopened');
+  const lastTold = returns.findLast(({ isTold }) => isTold);
+  return (
+    TOLD_COUNTS.has(returns.length + 1) ||
+    lastTold === undefined ||
+    atMs - Date.parse(lastTold.at) >= RETURN_TOLD_EVERY_SECONDS * 1000
+  );
+}
+
+/** Its end is told of what was told. */
+function isReplyDue({ timeline }: AlertTally): boolean {
+  const since = timeline.findLastIndex(({ event }) => event === 'quiet');
+  return timeline.slice(since + 1).some(({ isTold }) => isTold);
+}
+
 /**
- * Must the runbook run anew, since the report there is tells of another state? When it had been over; when the first
- * OOM kill came; when the kills became as many as the policy calls critical.
+ * Must the runbook run anew, since the report there is tells of another state? When it had been closed, or over and its
+ * return is told: what flaps must not have the process looked into all day. When the first OOM kill came; when the kills
+ * became as many as the policy calls critical.
  */
 export function isNewLookDue(
   before: AlertTally | null,
   after: AlertTally,
-  { isOver, criticalKills }: { isOver: boolean; criticalKills: number },
+  { isOver, isClosed, criticalKills }: { isOver: boolean; isClosed: boolean; criticalKills: number },
 ): boolean {
   if (before !== null && before.entries === after.entries) return false;
   const [was, is] = [before?.kills?.count ?? 0, after.kills?.count ?? 0];
-  return isOver || (is > was && (is === 1 || is === criticalKills));
+  const isReturn = isOver && after.timeline.at(-1)?.isTold === true;
+  return isClosed || isReturn || (is > was && (is === 1 || is === criticalKills));
 }
 
 /** Never in the future: clocks differ, and what was told has happened. A time that can't be read is now. */

@@ -133,6 +133,28 @@ describe('an incident whose alerts resolve', () => {
   });
 });
 
+describe('an alert that comes and goes every five minutes for a day', () => {
+  it('is counted each time, and told and looked into some thirty times', () => {
+    let tally: AlertTally | null = null;
+    const told = new Set<number>();
+    let looks = 0;
+    for (let seconds = 0; seconds < 86_400; seconds += 300) {
+      const alert = kill(seconds, { fingerprint: 'f', kind: 'rss_growth' });
+      const isOver = tally !== null && tally.quietSince !== null;
+      const after = countOccurrence(tally, alert, { nowMs: START + seconds * 1000, isOver });
+      looks += Number(isNewLookDue(tally, after, { isOver, isClosed: false, criticalKills: 2 }));
+      tally = countResolved(after, { ...alert, key: `end ${seconds}` }, START + seconds * 1000 + 60_000);
+      for (const { id, event, isTold } of tally.timeline) if (isTold && event !== 'quiet') told.add(id);
+      // Of what was told, the end is.
+      expect(tally.timeline.at(-1)?.isTold).toBe(tally.timeline.at(-2)?.isTold);
+    }
+    expect(tally?.others?.count).toBe(288);
+    expect(told.size).toBeLessThan(32);
+    expect(looks).toBeLessThan(32);
+    expect(told.size).toBeGreaterThan(24);
+  });
+});
+
 describe('kills that count for the verdict', () => {
   const at = { nowMs: START + 3_600_000, windowSeconds: 1800 };
   const told = tallyOf(kill(0), kill(2000), kill(3000), kill(3100, { kind: 'rss_growth' }));
@@ -155,7 +177,7 @@ describe('kills that count for the verdict', () => {
 });
 
 describe('the runbook is begun anew', () => {
-  const at = { isOver: false, criticalKills: 3 };
+  const at = { isOver: false, isClosed: false, criticalKills: 3 };
   const kills = [0, 400, 800, 1200].map((seconds) => kill(seconds));
 
   it.each([
