@@ -14,6 +14,7 @@ import type { Outbox } from '../adapters/slack/outbox.ts';
 import { baselineWindowSeconds } from '../analysis/policy.ts';
 import type { Service } from '../config/config.ts';
 import { toTriagedService } from '../desks/run-triage.ts';
+import { stillFires } from '../incident/alert-state.ts';
 import { Report } from '../report/report.ts';
 import { formatDuration } from '../units.ts';
 import { watchEverySeconds } from '../watch/pace.ts';
@@ -91,11 +92,15 @@ export function toWatchPorts(parts: WatchingParts): WatchPorts {
       async openOf(service) {
         const incident = await incidents.openOf(service);
         if (incident === null) return null;
-        const { id, round, state, channelId } = incident;
+        const { id, round, state, channelId, alerts } = incident;
         // Redis may have been lost between the incident and its job: queued already, this changes nothing.
         if (state === 'triaging') await queue.add(id, round);
         const report = state === 'triaging' ? null : await findReport(id, incidents);
-        return { id, verdict: report?.verdict ?? null, hasThread: channelId !== null };
+        const { channel } = world.requireService(service);
+        // Of what was asked elsewhere, such as in a direct message, those who are on call hear nothing.
+        const hasThread = channelId !== null && (channel === null || channelId === channel);
+        const fires = alerts !== undefined && stillFires(alerts, Date.now());
+        return { id, verdict: report?.verdict ?? null, hasThread, stillFires: fires };
       },
       open: (service, alarm) => openIncident(world.requireService(service), alarm, parts),
       lookAgain: (id, alarm) => lookAgain(id, alarm, parts),

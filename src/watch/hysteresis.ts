@@ -63,9 +63,9 @@ export type WatchLook = { atMs: number; signs: readonly Sign[] | null; release: 
 
 /**
  * The service's open incident, whoever opened it. `verdict`: its report's; null while it is being triaged.
- * `hasThread`: people hear of it.
+ * `hasThread`: people hear of it where the service's threads are. `stillFires`: an alert of it is not resolved.
  */
-export type OpenIncident = { verdict: Verdict | null; hasThread: boolean };
+export type OpenIncident = { verdict: Verdict | null; hasThread: boolean; stillFires?: boolean };
 
 /** `look-again`: the open incident is triaged anew, in its own thread. */
 export type WatchAction =
@@ -79,7 +79,7 @@ export type WatchAction =
  *
  * Tells when a run of looks is full and this trouble was not told yet, or only as a warning; trouble is another one
  * after calm looks, unless an incident is still open and the same release runs. One incident, one thread: an open one is
- * looked into again, otherwise a new one opens. Closes after `pace.closed` calm looks in a row. A look that could not
+ * looked into again, otherwise a new one opens. Closes after `pace.closed` calm looks in a row, unless an alert of it fires. A look that could not
  * tell neither counts nor interrupts; one that did not see a sign takes back one that did, since growth at the edge of
  * what can be told comes and goes (a slow leak under wander). What one release showed does not count against the next.
  */
@@ -98,7 +98,7 @@ export function advance(
   const level = levelOf(runs, look.signs, pace);
   if (level !== null) return raise(next, level, look, open?.hasThread === true ? open : null);
   if (runs.calm < pace.closed) return { next, action: NONE };
-  const isReported = open !== null && open.verdict !== null;
+  const isReported = open !== null && open.verdict !== null && open.stillFires !== true;
   return { next: { ...next, told: null, wasCalm: false }, action: isReported ? { kind: 'close' } : NONE };
 }
 

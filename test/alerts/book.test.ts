@@ -109,6 +109,19 @@ describe('alerts of one service', () => {
     expect((await open('third')).incident.id).toBe(asked.incident.id);
   });
 
+  it('have their thread in the channel of their service, whatever was asked about it elsewhere, whose report still comes', async () => {
+    const asked = request({ symptom: 'asked', openedBy: 'U0ALICE', channelId: 'D0ALICE' });
+    const elsewhere = await books().incidents.openOrJoin(asked, 'local', `${service}/asked`);
+    const alerted = await open('first');
+    expect(alerted.incident).toMatchObject({ channelId: 'C0ONCALL', previous: elsewhere.incident.id });
+    expect((await books().incidents.find(elsewhere.incident.id))?.state).toBe('triaging');
+    await report(elsewhere.incident.id);
+    expect((await books().incidents.find(elsewhere.incident.id))?.state).toBe('closed');
+    expect((await open('second')).incident.id).toBe(alerted.incident.id);
+    // Who asks elsewhere joins what runs.
+    expect((await books().incidents.openOrJoin(asked, 'local', `${service}/again`)).incident.id).toBe(alerted.incident.id);
+  });
+
   it.each<[string, boolean, (id: string) => Promise<unknown>]>([
     ['an hour after it was closed a new one is opened', false, (id) => closeAndAge(id, HOUR + 5)],
     ['within an hour after it was closed it goes on', true, (id) => closeAndAge(id, HOUR - 5)],

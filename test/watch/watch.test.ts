@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { Queue } from 'bullmq';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createTriageQueue, type TriageQueue } from '../../src/adapters/bullmq/triage-queue.ts';
+import { createAlertBook } from '../../src/adapters/redis/alert-book.ts';
 import { createBaselineStore } from '../../src/adapters/redis/baseline-store.ts';
 import { createIncidentBook, type RedisIncidentBook } from '../../src/adapters/redis/incident-book.ts';
 import { watchStateKey } from '../../src/adapters/redis/keys.ts';
@@ -14,6 +15,8 @@ import type { Service } from '../../src/config/config.ts';
 import { toTriagedService } from '../../src/desks/run-triage.ts';
 import { startTriage } from '../../src/desks/start-triage.ts';
 import { ok } from '../../src/errors.ts';
+import type { AlertTally } from '../../src/incident/alert-tally.ts';
+import { countOccurrence, countResolved } from '../../src/incident/count-alerts.ts';
 import { toWatchPorts } from '../../src/main/watching.ts';
 import type { World } from '../../src/main/world.ts';
 import { memoryAsOf } from '../../src/watch/memory-as-of.ts';
@@ -198,6 +201,32 @@ describe('watching a service', () => {
     expect(told).toContain('M-1 closed: healthy for 6 min');
     expect(await incidents.openOf('checkout')).toBeNull();
     expect(await incidents.recent(10)).toHaveLength(1);
+  });
+
+  it('leaves open what an alert fires for, until it is resolved; of a case that was asked elsewhere nobody on call hears', async () => {
+    const request = { service: 'checkout', openedBy: 'U0ALICE', sinceSeconds: 86_400, takeSnapshot: true };
+    level = rising;
+    expect(await lookUntil(9, replica())).toEqual([]);
+    await incidents.openOrJoin({ ...request, symptom: 'asked', channelId: 'D0ALICE' }, 'local');
+    expect(await lookUntil(13, replica())).toEqual(['open']);
+    expect(await incidents.find('M-2')).toMatchObject({ channelId: 'C0ONCALL', openedBy: 'watch' });
+    const startsAt = new Date().toISOString();
+    const kind = 'rss_growth' as const;
+    const alert = { key: 'a', fingerprint: 'a', source: 'Alertmanager', name: 'Rss', summary: '', instance: null };
+    const alerts = createAlertBook(server.connect(), prefix);
+    const told = { nowMs: Date.now(), isOver: false };
+    const tally = (before: AlertTally | null) => countOccurrence(before, { ...alert, kind, startsAt }, told);
+    await alerts.change('M-2', (before) => ({ tally: tally(before), looksAgain: false }));
+    await report('M-2', 'critical');
+    level = healthy;
+    expect(await lookUntil(30, replica())).toEqual([]);
+    expect(await incidents.find('M-2')).toMatchObject({ state: 'reported' });
+    await alerts.change('M-2', (before) =>
+      before === null
+        ? null
+        : { tally: countResolved(before, { ...alert, kind, startsAt }, Date.now()), looksAgain: false },
+    );
+    expect(await lookUntil(31, replica())).toEqual(['close']);
   });
 
   it('says it in the log, once, where the service has no channel', async () => {

@@ -3,7 +3,7 @@
 /**
  * Put before `OPEN_OR_JOIN`: an alert also joins what is reported already, so that repeats don't open a second thread:
  * while something fires or for a day after the last change, and for an hour after it was closed or quiet.
- * ARGV from 7 on: seconds that it goes on after a change, seconds that it is reopened.
+ * ARGV from 7 on: seconds that it goes on after a change, seconds that it is reopened. `isPlace`: as in `OPEN_OR_JOIN`.
  */
 export const GO_ON = `
 local going = redis.call('GET', KEYS[1])
@@ -13,7 +13,7 @@ if going then
   local isOver = found[2] == 'closed' or found[4] == 'quiet'
   local goesOn = found[2] == 'triaging' or (isOver and age <= tonumber(ARGV[8]))
     or (not isOver and (found[4] == 'firing' or age <= tonumber(ARGV[7])))
-  if found[1] and goesOn and (ARGV[6] == '' or found[5] ~= '') then return {found[1], found[2], 1} end
+  if found[1] and goesOn and isPlace(found[5]) then return {found[1], found[2], 1} end
 end
 `;
 

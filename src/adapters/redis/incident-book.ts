@@ -6,7 +6,7 @@ import { Incident, IncidentState, type TriageRequest } from '../../incident/inci
 import { StepResult } from '../../incident/step-result.ts';
 import type { IncidentBook } from '../../triage/ports.ts';
 import { GO_ON } from './alert-scripts.ts';
-import { FINISH, LOOK_AGAIN, NOTE_TOLD, OPEN_OR_JOIN } from './incident-scripts.ts';
+import { FINISH, IS_PLACE, LOOK_AGAIN, NOTE_TOLD, OPEN_OR_JOIN } from './incident-scripts.ts';
 import { parseJson } from './instance-store.ts';
 import { createTallyReader, type TallyReader } from './tally-reader.ts';
 
@@ -32,7 +32,8 @@ const Opened = z.tuple([z.string(), IncidentState, z.number()]);
 export type RedisIncidentBook = IncidentBook & {
   /**
    * Atomically: the incident of the service that is being triaged, or a new one. The same `requestKey` again within a
-   * day gets the incident that it opened, whatever its state. A request with a channel joins only what has a thread.
+   * day gets the incident that it opened, whatever its state. A request with a channel joins only what has a thread; one
+   * that nobody asked, only what has it in that channel.
    * `first`: an alert asks, so it also joins what is reported, and what was over within the hour. What it opens has
    * this tally from its first moment, which is when the alert came in; what it joins has its own.
    */
@@ -143,8 +144,8 @@ export function createIncidentBook(
       const times = [GOES_ON_SECONDS, REOPENED_SECONDS];
       const tally = first === null ? ['', ''] : [JSON.stringify(first.tally), alertState(first.tally)];
       const opening = [JSON.stringify(incident), KEEP_SECONDS, KEEP_IN_INDEX, asked, requestKey, channel];
-      const args = [...opening, ...times, ...tally];
-      const script = first === null ? OPEN_OR_JOIN : GO_ON + OPEN_OR_JOIN;
+      const args = [...opening, ...times, ...tally, request.symptom === 'asked' ? 0 : 1];
+      const script = IS_PLACE + (first === null ? OPEN_OR_JOIN : GO_ON + OPEN_OR_JOIN);
       const [stored, state, joined] = Opened.parse(await redis.eval(script, keys.length, ...keys, ...args));
       return { incident: Incident.parse({ ...parseObject(stored), state }), joined: joined === 1 };
     },

@@ -1,14 +1,25 @@
 /** What must happen to an incident in one piece, as scripts of Redis. */
 
+/** Is the channel of an open incident one that the request of `OPEN_OR_JOIN` may join? */
+export const IS_PLACE = `
+local function isPlace(channel)
+  if ARGV[6] == '' then return true end
+  if ARGV[11] == '1' then return channel == ARGV[6] end
+  return channel ~= ''
+end
+`;
+
 /**
  * Opens an incident or joins the one that is being triaged. One script, so that two commands at the same moment, in
  * two replicas, get the same incident. Who asks with a channel does not join an incident without one: its report would
  * reach no thread. Who asks without one (a command line) about a case that people see, or saw within the hour in which an
  * alert would reopen it, gets one beside it that is closed from its first moment: the case, its page and its thread go on.
+ * What comes by itself joins none of another channel than its own: nobody on call reads it there; the triage that somebody
+ * asked for elsewhere still ends in its report, which closes it.
  * KEYS: open pointer, id counter, index, prefix of incidents, prefix of requests.
  * ARGV: incident without id, keep seconds, index size, request, request key (the same one again within a day gets the
- * incident that it opened; empty: none), channel (empty: none); from 7 on see `GO_ON`, last the first tally and its
- * state (empty: no alert opens it). Returns incident, state, 1 when joined.
+ * incident that it opened; empty: none), channel (empty: none); from 7 on see `GO_ON`, then the first tally and its
+ * state (empty: no alert opens it), last 1 when it comes by itself. Begins with `IS_PLACE`. Returns incident, state, 1 when joined.
  */
 export const OPEN_OR_JOIN = `
 local function stored(id, joined)
@@ -20,7 +31,7 @@ local again = repeated and stored(repeated, 0)
 if again then return again end
 local open = redis.call('GET', KEYS[1])
 if open and redis.call('HGET', KEYS[4] .. open, 'state') == 'triaging' then
-  if ARGV[6] == '' or redis.call('HGET', KEYS[4] .. open, 'channel') ~= '' then return stored(open, 1) end
+  if isPlace(redis.call('HGET', KEYS[4] .. open, 'channel')) then return stored(open, 1) end
 end
 local beside = false
 if open and ARGV[6] == '' and ARGV[9] == '' then
@@ -29,7 +40,9 @@ if open and ARGV[6] == '' and ARGV[9] == '' then
   beside = shown[1] and shown[1] ~= '' and (shown[2] ~= 'closed' or age <= tonumber(ARGV[8]))
 end
 if open and not beside and redis.call('EXISTS', KEYS[4] .. open) == 1 then
-  redis.call('HSET', KEYS[4] .. open, 'state', 'closed')
+  local state, channel = unpack(redis.call('HMGET', KEYS[4] .. open, 'state', 'channel'))
+  if state == 'triaging' and channel ~= '' then redis.call('HSET', KEYS[4] .. open, 'isFollowed', 1)
+  else redis.call('HSET', KEYS[4] .. open, 'state', 'closed') end
 end
 local number = redis.call('INCR', KEYS[2])
 local id = 'M-' .. number
@@ -67,8 +80,8 @@ return redis.call('HGET', KEYS[1], 'incident')
 `;
 
 /**
- * Stores the report (empty: none) and the state after it; what is closed stays closed, and no report closes what an
- * alert tells of and has not resolved. KEYS: incident. ARGV: report, state, keep seconds.
+ * Stores the report (empty: none) and the state after it; what is closed stays closed, what was followed by another
+ * incident is closed, and no report closes what an alert tells of and has not resolved. KEYS: incident. ARGV: report, state, keep seconds.
  */
 export const FINISH = `
 local state = redis.call('HGET', KEYS[1], 'state')
@@ -76,6 +89,7 @@ if not state then return 0 end
 if ARGV[1] ~= '' then redis.call('HSET', KEYS[1], 'report', ARGV[1]) end
 local alerts = redis.call('HGET', KEYS[1], 'alertState')
 local after = ARGV[1] ~= '' and alerts and alerts ~= 'quiet' and 'reported' or ARGV[2]
+if redis.call('HEXISTS', KEYS[1], 'isFollowed') == 1 then after = 'closed' end
 if state ~= 'closed' then redis.call('HSET', KEYS[1], 'state', after, 'changedAt', redis.call('TIME')[1]) end
 redis.call('EXPIRE', KEYS[1], ARGV[3])
 return 1
