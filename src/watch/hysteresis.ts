@@ -81,14 +81,16 @@ export type WatchAction =
  * after calm looks, unless an incident is still open and the same release runs. One incident, one thread: an open one is
  * looked into again, otherwise a new one opens. Closes after `pace.closed` calm looks in a row, unless an alert of it fires. A look that could not
  * tell neither counts nor interrupts; one that did not see a sign takes back one that did, since growth at the edge of
- * what can be told comes and goes (a slow leak under wander). What one release showed does not count against the next.
+ * what can be told comes and goes (a slow leak under wander). What one release showed does not count against the next; a
+ * release that can't be told is no other one.
  */
 export function advance(
   before: WatchState | null,
-  look: WatchLook,
+  seen: WatchLook,
   open: OpenIncident | null,
   pace: WatchPace,
 ): { next: WatchState; action: WatchAction } {
+  const look = { ...seen, release: seen.release ?? before?.release ?? null };
   const isAnotherRelease = before !== null && before.release !== null && before.release !== look.release;
   const runs = countRuns(isAnotherRelease ? { ...NO_RUNS, calm: before.runs.calm } : before?.runs, look.signs, pace);
   const told = before?.told ?? null;

@@ -49,7 +49,10 @@ const EVENTS = {
   r: () => ({ open: { verdict: null, hasThread: false } }),
   /** Another release is deployed. */
   d: () => ({ release: 'v2' }),
-} satisfies Readonly<Record<string, () => { open?: OpenIncident | null; release?: string }>>;
+  /** Which release runs can't be told, and can again. */
+  n: () => ({ release: null }),
+  v: () => ({ release: 'v1' }),
+} satisfies Readonly<Record<string, () => { open?: OpenIncident | null; release?: string | null }>>;
 
 /**
  * One letter a look: `-` nothing, `!` opened as critical, `o` opened as a warning, `A` and `a` looked into again, `x`
@@ -57,7 +60,7 @@ const EVENTS = {
  */
 function watch(looks: string): string {
   let state: WatchState | null = null;
-  let world: { open: OpenIncident | null; release: string } = { open: null, release: 'v1' };
+  let world: { open: OpenIncident | null; release: string | null } = { open: null, release: 'v1' };
   let told = '';
   for (const [index, letter] of looks.split('').entries()) {
     const event = Object.entries(EVENTS).find(([name]) => name === letter)?.[1];
@@ -100,6 +103,8 @@ describe('watching a service', () => {
     ['is not moved by what comes and goes', 's.s.s.s.s.s.s.s.s.s.', '--------------------'],
     ['tells nothing of what a look no longer sees', 'tLLLLi.....', '---------'],
     ['counts anew for another release', 'LLLdLLLL', '------!'],
+    ['counts on when the release is not known for a look', 'LLnLvL', '---!'],
+    ['does not take what is not known for another release of a case that is open', 'CC......nCCvC', '-!---------'],
     ['counts worse looks for the lesser sign', 'sLslsL', '-----o'],
     ['counts a leak as a slow one too', 'LlLl', '---o'],
     ['opens over the warning budget though it leaks, and looks again when the leak lasts', 'OOOO', '-o-A'],
