@@ -60,6 +60,14 @@ test('a message whose answer was lost is looked for before it is posted again', 
   expect(told(threadOf('root:report@1/-', { intents }))).toBe('find root (1)');
 });
 
+test('a clock that went back, as of a replica that became the master, does not make anything wait for longer than usual', () => {
+  const hour = 3_600_000;
+  const begun = (times: object) => new Map([['root', { version: 1, at: NOW + hour, endedAt: null, ...times }]]);
+  expect(told(threadOf('root:report@1/-', { intents: begun({}) }))).toBe('wait 11500 (1)');
+  expect(told(threadOf('root:report@1/-', { intents: begun({ endedAt: NOW + hour }) }))).toBe('wait 1500 (1)');
+  expect(told(threadOf('root:progress@3/2', { editedAt: NOW + hour }))).toBe('edit root (4)');
+});
+
 test('progress of one message is not edited again within three seconds, a verdict at once', () => {
   expect(told(threadOf('root:progress@3/2', { editedAt: NOW - 1000 }))).toBe('wait 2000 (4)');
   expect(told(threadOf('root:report@3/2', { editedAt: NOW - 1000 }))).toBe('edit root (1)');

@@ -368,6 +368,17 @@ test('two messages of one channel are a second apart by the real limits, and Sla
   await strict.close();
 });
 
+test('turns that were taken by a clock that has gone back since do not stop the channel', async () => {
+  const client = redis.connect();
+  const inAnHour = Date.now() + 3_600_000;
+  for (const key of [`gap:${CHANNEL}`, 'edits']) await client.set(`${prefix}:outbox:${key}`, inAnHour);
+  const { outbox } = await start();
+  await outbox.showProgress(anIncident(), aProgress());
+  await vi.waitFor(() => expect(textOf(0)).toContain('triage running'), PATIENTLY);
+  await outbox.publishReport(anIncident(), aReport());
+  await reportIsComplete();
+});
+
 test('nothing is kept for ever: every key of a quiet thread expires', async () => {
   const { outbox } = await start();
   await outbox.showProgress(anIncident(), aProgress());

@@ -96,12 +96,14 @@ return 1`;
 
 /**
  * Turns of a limit that all replicas share (GCRA): turns, intervalMs, burst, reserve.
- * 0: taken; otherwise milliseconds until a turn is free beyond the reserve.
+ * 0: taken; otherwise milliseconds until a turn is free beyond the reserve. What is taken further ahead than the
+ * burst was by a clock that went back since (a replica that became the master), and is forgotten.
  */
 export const TAKE_TURN = `
 ${NOW}
 local interval, room = tonumber(ARGV[1]), ARGV[2] - ARGV[3]
-local busyUntil = math.max(now, tonumber(redis.call('GET', KEYS[1]) or '0'))
+local taken = tonumber(redis.call('GET', KEYS[1]) or '0')
+local busyUntil = taken > now + interval * ARGV[2] and now or math.max(now, taken)
 local wait = busyUntil - now - interval * (room - 1)
 if wait > 0 then return math.ceil(wait) end
 busyUntil = busyUntil + interval

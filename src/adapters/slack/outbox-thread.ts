@@ -118,7 +118,10 @@ function begin(thread: ThreadState, slot: Slot, threadTs: string | null, nowMs: 
   const intent = thread.intents.get(slot.key);
   if (intent === undefined) return { kind: 'post', slot, threadTs, priority };
   // A process that died may have its request on the way still; looking too early would find nothing and post twice.
-  const visibleAt = (intent.endedAt ?? intent.at + times.requestTimeoutMs) + times.settleMs;
+  // Nothing of it is of the future: the clock may have gone back since.
+  const begunAt = Math.min(intent.at, nowMs);
+  const endedAt = intent.endedAt === null ? begunAt + times.requestTimeoutMs : Math.min(intent.endedAt, nowMs);
+  const visibleAt = endedAt + times.settleMs;
   if (nowMs < visibleAt) return { kind: 'wait', ms: visibleAt - nowMs, priority };
   return { kind: 'find', slot, threadTs, priority };
 }
@@ -136,7 +139,7 @@ function isDue(
   nowMs: number,
   { editEveryMs }: OutboxTimes,
 ): boolean {
-  return (kind === 'report' && shown.kind !== 'report') || editedAt === 0 || nowMs >= editedAt + editEveryMs;
+  return (kind === 'report' && shown.kind !== 'report') || editedAt === 0 || editedAt > nowMs || nowMs >= editedAt + editEveryMs;
 }
 
 function edit(thread: ThreadState, slot: Slot, nowMs: number, times: OutboxTimes): Action {
