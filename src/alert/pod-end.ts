@@ -86,7 +86,8 @@ export function endsOf(pod: Pod, isReplaced: boolean): ContainerEnd[] {
       ends.push({ container: name, at, cause, restartCount, evidence: evidenceOf(terminated, pod, cause) });
     }
   }
-  return ends.length === 0 && isLost(pod) ? evicted(pod) : ends;
+  // What ended before was judged by the end of the pod as well.
+  return isLost(pod) ? [...ends.filter(({ cause }) => cause === 'oom'), ...evicted(pod)] : ends;
 }
 
 /**
@@ -94,14 +95,24 @@ export function endsOf(pod: Pod, isReplaced: boolean): ContainerEnd[] {
  * time (kubernetes issue 122160). One that still runs will have its time.
  */
 function isLost({ status: { reason, containerStatuses } }: Pod): boolean {
-  return reason === 'Evicted' && (containerStatuses ?? []).every(({ state }) => state?.running == null);
+  if (reason !== 'Evicted') return false;
+  return (containerStatuses ?? []).every(
+    ({ state }) => state?.running == null && timeOf(state?.terminated?.finishedAt) === null,
+  );
 }
 
+/** What taking a pod down sends first. */
+const EXIT_BY_SIGTERM = 143;
+
 function causeOf({ reason, exitCode, signal }: Terminated, pod: Pod, isReplaced: boolean): EndCause {
-  if (reason === 'OOMKilled') return 'oom';
   const { status, metadata } = pod;
+  const isDrained =
+    (status.conditions ?? []).some(isDisruption) || /^(?:NodeShutdown|Terminated)$/.test(status.reason ?? '');
+  // The kernel kills by SIGKILL; the kubelet says so of what it ended itself too (kubernetes issue 140716).
+  const isTakenDown = exitCode === EXIT_BY_SIGTERM && (isDrained || metadata.deletionTimestamp != null);
+  if (reason === 'OOMKilled' && !isTakenDown) return 'oom';
   if (status.reason === 'Evicted') return LOW_ON_MEMORY.test(status.message ?? '') ? 'evicted-memory' : 'drain';
-  if (status.conditions?.some(isDisruption) === true || status.reason === 'NodeShutdown' || status.reason === 'Terminated') return 'drain';
+  if (isDrained) return 'drain';
   if (metadata.deletionTimestamp != null) return isReplaced ? 'rollout' : 'scale-down';
   if (exitCode === 137 || signal === 9) return 'killed';
   return exitCode === 0 ? 'completed' : 'failed';

@@ -53,9 +53,7 @@ export function countOccurrence(
   const at = new Date(atMs).toISOString();
   const run = grown(alert.kind === 'oom' ? before.kills : before.others, at);
   const { key, source, startsAt: _, fingerprint: __, ...told } = alert;
-  const isTold = isOver
-    ? isReturnTold(before, atMs)
-    : TOLD_COUNTS.has(run.count) || isNewInstance(before, alert, atMs);
+  const isTold = isOver ? isReturnTold(before, atMs) : TOLD_COUNTS.has(run.count) || isNewInstance(before, alert, atMs);
   return append(
     {
       ...seen,

@@ -119,7 +119,9 @@ describe('alerts of one service', () => {
     expect((await books().incidents.find(elsewhere.incident.id))?.state).toBe('closed');
     expect((await open('second')).incident.id).toBe(alerted.incident.id);
     // Who asks elsewhere joins what runs.
-    expect((await books().incidents.openOrJoin(asked, 'local', `${service}/again`)).incident.id).toBe(alerted.incident.id);
+    expect((await books().incidents.openOrJoin(asked, 'local', `${service}/again`)).incident.id).toBe(
+      alerted.incident.id,
+    );
   });
 
   it.each<[string, boolean, (id: string) => Promise<unknown>]>([

@@ -44,6 +44,21 @@ describe('why a container ended', () => {
       { reason: 'OOMKilled', deleted: true, isReplaced: true },
       'oom',
     ],
+    [
+      'OOMKilled with the exit code of SIGTERM while its node is drained (kubernetes issue 140716)',
+      { reason: 'OOMKilled', exitCode: 143, status: disrupted, deleted: true },
+      'drain',
+    ],
+    [
+      'OOMKilled with the exit code of SIGTERM while it is replaced',
+      { reason: 'OOMKilled', exitCode: 143, deleted: true, isReplaced: true },
+      'rollout',
+    ],
+    [
+      'OOMKilled with the exit code of SIGTERM, and nobody took the pod down',
+      { reason: 'OOMKilled', exitCode: 143 },
+      'oom',
+    ],
     ['exit code 137 alone is no OOM kill', { reason: 'Error' }, 'killed'],
     ['exit code 137 without a reason', {}, 'killed'],
     ['replaced by a newer template', { reason: 'Error', deleted: true, isReplaced: true }, 'rollout'],
@@ -56,7 +71,12 @@ describe('why a container ended', () => {
     ],
     [
       'evicted because of disk, though a container is called after memory',
-      { status: { reason: 'Evicted', message: 'The node was low on resource: ephemeral-storage. Container memory-cache …' } },
+      {
+        status: {
+          reason: 'Evicted',
+          message: 'The node was low on resource: ephemeral-storage. Container memory-cache …',
+        },
+      },
       'drain',
     ],
     [
@@ -82,6 +102,7 @@ describe('why a container ended', () => {
     const lost = { exitCode: 137, reason: 'ContainerStatusUnknown', startedAt: null, finishedAt: null };
     const states = [
       { state: { terminated: lost }, lastState: {} },
+      { state: { terminated: lost }, lastState: { terminated: { exitCode: 1, finishedAt: '2026-11-22T09:00:00Z' } } },
       { state: { waiting: { reason: 'ContainerCreating' } }, lastState: { terminated: lost } },
     ];
     for (const state of states) {

@@ -111,7 +111,10 @@ test('a version that the server has forgotten is listed anew, without trouble', 
 test('a server that ends each watch at once, or forgets each version, is not asked without a pause', async () => {
   const [list, stream] = await readRecorded('watch');
   if (list === undefined || stream === undefined) throw new Error('the recording is gone');
-  const gone = { type: 'ERROR', object: { kind: 'Status', code: 500, reason: 'InternalError', message: 'etcd is away' } };
+  const gone = {
+    type: 'ERROR',
+    object: { kind: 'Status', code: 500, reason: 'InternalError', message: 'etcd is away' },
+  };
   for (const lines of [[], [gone]]) {
     const began = performance.now();
     await watch([list, { ...stream, lines }]);

@@ -15,12 +15,7 @@ export interface AlertEpisodes {
    * The episode that a message belongs to: begun by it, gone on, or ended. The same message again changes nothing.
    * `overtakenSeconds`: a beginning that comes so soon after an end without one belongs to that end; 0: its time is true.
    */
-  note(
-    fingerprint: string,
-    status: 'firing' | 'resolved',
-    at: string,
-    overtakenSeconds?: number,
-  ): Promise<Episode>;
+  note(fingerprint: string, status: 'firing' | 'resolved', at: string, overtakenSeconds?: number): Promise<Episode>;
 }
 
 /**

@@ -139,7 +139,12 @@ function isDue(
   nowMs: number,
   { editEveryMs }: OutboxTimes,
 ): boolean {
-  return (kind === 'report' && shown.kind !== 'report') || editedAt === 0 || editedAt > nowMs || nowMs >= editedAt + editEveryMs;
+  return (
+    (kind === 'report' && shown.kind !== 'report') ||
+    editedAt === 0 ||
+    editedAt > nowMs ||
+    nowMs >= editedAt + editEveryMs
+  );
 }
 
 function edit(thread: ThreadState, slot: Slot, nowMs: number, times: OutboxTimes): Action {
