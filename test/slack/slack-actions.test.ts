@@ -1,3 +1,5 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { isFirstSeen } from '../../src/adapters/redis/first-seen.ts';
 import type { ActionDesk, Press, PressAnswer, Submission } from '../../src/adapters/slack/action-desk.ts';
@@ -193,4 +195,39 @@ describe('a modal', () => {
     await press({ actionId: 'decline_rollback' });
     await vi.waitFor(() => expect(told()[0]).toContain('could not be opened, so nothing was done'));
   });
+});
+
+test('by HTTP, a press is acknowledged at once too, however long its answer takes', async () => {
+  const signingSecret = 'loopback-signing-secret';
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const requestUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}/slack/events`;
+  const other = await startWorkspace({ mode: { kind: 'http', requestUrl }, signingSecret });
+  const common = { botToken: other.botToken, slackApiUrl: other.apiUrl, logger: silent };
+  const web = createSlackWeb(common);
+  let finish = (): void => {};
+  const slow = new Desk();
+  slow.answer = async () => await new Promise((resolve) => (finish = () => resolve({ kind: 'told', text: 'pressed' })));
+  const options = { desk: NO_COMMANDS, actions: slow, web, signal: new AbortController().signal };
+  const first = async (): Promise<boolean> => await Promise.resolve(true);
+  const byHttp = await startSlackApp({
+    ...common,
+    ...options,
+    appToken: null,
+    signingSecret,
+    port: null,
+    isFirst: first,
+  });
+  server.on('request', byHttp.requestListener ?? (() => {}));
+  const root = withState(anIncident(), [BUTTONS], renderReportRoot(aReport(), { requestedBy: 'U0ALICE', link: null }));
+  await web.call('chat.postMessage', { channel: CHANNEL, text: root.text, blocks: root.blocks });
+  const messageTs = other.messages(CHANNEL)[0]?.ts ?? '';
+  const pressed = { user: 'U0BOB', channel: CHANNEL, messageTs, actionId: 'approve_rollback' };
+  expect(await other.press(pressed)).toMatchObject({ acked: true });
+  finish();
+  await vi.waitFor(() => expect(other.ephemerals('U0BOB').map(({ text }) => text)).toEqual(['pressed']));
+  await byHttp.close();
+  await other.close();
+  server.close();
+  server.closeAllConnections();
 });

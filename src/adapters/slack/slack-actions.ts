@@ -59,18 +59,21 @@ const Sent = z.object({
 
 type Place = Pick<Press, 'userId' | 'channelId' | 'threadTs' | 'messageTs'>;
 
-/** Registers for every button and modal of ours. `track` holds what is under way, so that a stop waits for it. */
+/**
+ * Registers for every button and modal of ours. `track` holds what is under way, so that a stop waits for it. Nothing waits
+ * for the answer here: by HTTP, Slack hears of the acknowledgement when the listener is at its end.
+ */
 export function listenToActions(app: App, parts: ActionParts, track: (work: Promise<void>) => Promise<void>): void {
   app.action({ type: 'block_actions', action_id: /.*/ }, async ({ ack, body }) => {
     await ack();
     const pressed = Pressed.safeParse(body);
-    if (pressed.success) await track(answerPress(pressed.data, parts));
+    if (pressed.success) void track(answerPress(pressed.data, parts));
     else parts.logger.warn({ why: pressed.error.message }, 'a press that is none of ours, or forged: nothing was done');
   });
   app.view(MODAL_CALLBACK, async ({ ack, body }) => {
     await ack();
     const sent = Sent.safeParse(body);
-    if (sent.success) await track(answerModal(sent.data, parts));
+    if (sent.success) void track(answerModal(sent.data, parts));
     else parts.logger.warn({ why: sent.error.message }, 'a modal that is none of ours, or forged: nothing was done');
   });
 }
