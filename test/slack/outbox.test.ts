@@ -183,6 +183,23 @@ test('a root that a person deleted is posted anew with everything below it', asy
   await reportIsComplete();
 });
 
+test('a root that Slack takes no reply to, and says so each time, is not posted for ever', async () => {
+  const { outbox } = await start({ limits: { ...FAST, refusedMs: 60_000 } });
+  const ofFirst = (args: Record<string, unknown>) => JSON.stringify(args['metadata']).includes('M-12');
+  workspace.faults.add({
+    method: 'chat.postMessage',
+    kind: 'platform-error',
+    error: 'cannot_reply_to_message',
+    when: (args) => ofFirst(args) && args['thread_ts'] !== undefined,
+  });
+  await outbox.publishReport(anIncident(), aReport());
+  await outbox.publishReport(anIncident({ id: 'M-13' }), aReport({ incident: 'M-13' }));
+  const postedOf = (id: string) =>
+    workspace.everPosted(CHANNEL).filter(({ metadata }) => metadata?.event_payload['incident'] === id);
+  await vi.waitFor(() => expect(postedOf('M-13')).toHaveLength(1 + REPLIES), PATIENTLY);
+  expect(postedOf('M-12').length).toBeLessThanOrEqual(4);
+});
+
 test('a reply that a person deleted stays deleted when the report is told again with other words', async () => {
   const { outbox } = await start();
   await outbox.publishReport(anIncident(), aReport());

@@ -20,11 +20,15 @@ export type Delivery = {
 /** What came of one action: something changed, or a wait in milliseconds, of this message or of the whole channel. */
 export type Step = { kind: 'moved' } | { kind: 'wait'; ms: number } | { kind: 'channel-waits'; ms: number };
 
+/** So often a root is posted anew: where something takes each of them away, more would only be noise. */
+const MAX_GENERATION = 3;
+
 /** Slack said no: the thread is posted anew, told otherwise, or waits for whoever can cure it. */
 export async function onRefusal(delivery: Delivery, thread: ThreadState, slot: Slot, error: string): Promise<Step> {
   const { store, logger, limits } = delivery;
   const fields = { incidentId: thread.incidentId, channelId: thread.channelId, message: slot.key, error };
-  switch (refusalKind(error)) {
+  const kind = refusalKind(error);
+  switch (kind === 'root-gone' && thread.generation >= MAX_GENERATION ? 'message' : kind) {
     case 'root-gone':
       logger.info(fields, 'the thread was deleted in Slack, it is posted anew');
       await store.forgetRoot(thread);
