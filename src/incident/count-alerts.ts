@@ -29,6 +29,8 @@ export const SAME_KILL_SECONDS = 180;
 const TOLD_COUNTS: ReadonlySet<number> = new Set([1, 2, 5, 10, 25]);
 /** What flaps all day is told at those counts of its returns and then at this pace: each 5 min it was 287 messages in the channel. */
 const RETURN_TOLD_EVERY_SECONDS = 3600;
+/** What comes after such a pause is news, though what came before never resolved: nobody looks into its thread any more. */
+const PAUSE_SECONDS = 3600;
 /** A fleet that fails pod by pod is told of at this pace. */
 const NEW_INSTANCE_TOLD_EVERY_SECONDS = 300;
 
@@ -53,7 +55,9 @@ export function countOccurrence(
   const at = new Date(atMs).toISOString();
   const run = grown(alert.kind === 'oom' ? before.kills : before.others, at);
   const { key, source, startsAt: _, fingerprint: __, ...told } = alert;
-  const isTold = isOver ? isReturnTold(before, atMs) : TOLD_COUNTS.has(run.count) || isNewInstance(before, alert, atMs);
+  const isTold = isOver
+    ? isReturnTold(before, atMs)
+    : TOLD_COUNTS.has(run.count) || isNewInstance(before, alert, atMs) || isAfterPause(before.timeline, atMs);
   return append(
     {
       ...seen,
@@ -84,6 +88,12 @@ export function countResolved(tally: AlertTally, alert: Occurrence, nowMs: numbe
       isTold: isQuiet && isReplyDue(tally),
     },
   );
+}
+
+/** Was nothing told to have happened for long before this moment, and something before that? `atMs`: epoch milliseconds. */
+export function isAfterPause(timeline: readonly TimelineEntry[], atMs: number): boolean {
+  const last = timeline.findLast(({ event }) => event === 'occurred' || event === 'reopened');
+  return last !== undefined && atMs - Date.parse(last.at) >= PAUSE_SECONDS * 1000;
 }
 
 function isReturnTold({ timeline }: AlertTally, atMs: number): boolean {

@@ -1,5 +1,6 @@
 /** The alerts of an incident in words: the first line of its root, and the replies of its thread. */
 import type { AlertTally, TimelineEntry } from '../incident/alert-tally.ts';
+import { isAfterPause } from '../incident/count-alerts.ts';
 import type { Incident } from '../incident/incident.ts';
 import { formatDuration } from '../units.ts';
 import {
@@ -57,20 +58,21 @@ function instancesPhrase({ instances }: AlertTally): string[] {
 }
 
 /**
- * The replies that belong into the thread, under keys that stay theirs. What comes back after it was over is shown in the
- * channel too (`isBroadcast`): nobody looks into a thread that said it is quiet.
+ * The replies that belong into the thread, under keys that stay theirs. What comes back after it was over, or after a long
+ * pause, is shown in the channel too (`isBroadcast`): nobody looks into a thread that said it is quiet.
  */
 export function renderAlertReplies({
   timeline,
 }: AlertTally): { key: string; message: SlackMessage; isBroadcast: boolean }[] {
   return timeline
-    .filter(({ isTold }) => isTold)
+    .map((entry, i) => ({ entry, isBroadcast: isAgain(entry, timeline.slice(0, i)) }))
+    .filter(({ entry }) => entry.isTold)
     .slice(-TOLD_REPLIES)
-    .map((entry) => ({
-      key: `alert-${entry.id}`,
-      message: renderReply(entry),
-      isBroadcast: entry.event === 'reopened',
-    }));
+    .map(({ entry, isBroadcast }) => ({ key: `alert-${entry.id}`, message: renderReply(entry), isBroadcast }));
+}
+
+function isAgain({ event, at }: TimelineEntry, before: readonly TimelineEntry[]): boolean {
+  return event === 'reopened' || (event === 'occurred' && isAfterPause(before, Date.parse(at)));
 }
 
 function renderReply(entry: TimelineEntry): SlackMessage {

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { AlertTally, type Occurrence } from '../../src/incident/alert-tally.ts';
 import { countOccurrence, countResolved, isNewLookDue } from '../../src/incident/count-alerts.ts';
 import { mostKills } from '../../src/incident/most-kills.ts';
+import { renderAlertReplies } from '../../src/report/slack-alerts.ts';
 
 const START = Date.parse('2026-11-22T10:00:00Z');
 
@@ -55,6 +56,20 @@ describe('alerts of one incident', () => {
 
   it('are told at 1, 2, 5, 10 and 25', () => {
     expect(toldCounts(tallyOf(...Array.from({ length: 60 }, (_, i) => kill(i * 10))))).toEqual([1, 2, 5, 10, 25]);
+  });
+
+  it('are told in the channel when they come after more than an hour, though they never resolve: as a collector tells of kills', () => {
+    const hours = [0, 0.5, 5, 10, 10.5, 15];
+    const tally = tallyOf(...hours.map((hour) => kill(hour * 3600, { fingerprint: null, source: 'collector' })));
+    expect(toldCounts(tally)).toEqual([1, 2, 3, 4, 5, 6]);
+    expect(renderAlertReplies(tally).map(({ isBroadcast }) => isBroadcast)).toEqual([
+      false,
+      false,
+      true,
+      true,
+      false,
+      true,
+    ]);
   });
 
   it('are told when another instance is hit, at most every five minutes', () => {
