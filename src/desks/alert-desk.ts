@@ -152,8 +152,9 @@ async function resolve(alert: Alert, service: Service, parts: AlertDeskParts): P
   const { incidents, alertBook, now } = parts;
   const incident: Incident | null = await incidents.newestOf(service.name);
   if (incident === null) return;
+  const firedKey = alertId({ ...alert, status: 'firing' });
   await alertBook.change(incident.id, (before) =>
-    before === null ? null : { tally: countResolved(before, toOccurrence(alert), now()), looksAgain: false },
+    before === null ? null : { tally: countResolved(before, toOccurrence(alert), now(), firedKey), looksAgain: false },
   );
   await parts.refresh(incident.id);
 }

@@ -54,6 +54,8 @@ export const AlertTally = z.object({
   instances: z.array(z.string()),
   /** Fingerprints that fire now. */
   firing: z.array(z.string()),
+  /** Fingerprint -> key of the newest alert, of those that fired anew before their end was told. */
+  anew: z.record(z.string(), z.string()).optional(),
   /** Since when everything that fired is resolved; null: something fires, or nothing of it can resolve. */
   quietSince: z.string().nullable(),
   /** How often the runbook was begun anew because of what happened since. */

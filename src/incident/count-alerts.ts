@@ -47,7 +47,8 @@ export function countOccurrence(
   if (before.timeline.some(({ keys }) => keys.includes(alert.key))) return before;
   const atMs = momentOf(alert.startsAt, nowMs);
   const firing = alert.fingerprint === null ? before.firing : addBounded(before.firing, alert.fingerprint, MAX_FIRING);
-  const seen = { ...before, firing, quietSince: null };
+  const anew = withAnew(before, alert);
+  const seen = { ...before, firing, quietSince: null, ...(anew === undefined ? {} : { anew }) };
   const twin = alert.kind === 'oom' ? findTwin(before, alert, atMs) : undefined;
   if (twin !== undefined)
     return { ...seen, timeline: before.timeline.map((one) => (one === twin ? joined(one, alert) : one)) };
@@ -69,15 +70,21 @@ export function countOccurrence(
   );
 }
 
-/** The tally after an alert resolved; the very same object when it was not firing here. */
-export function countResolved(tally: AlertTally, alert: Occurrence, nowMs: number): AlertTally {
+/**
+ * The tally after an alert resolved; the very same object when it was not firing here. `firedKey`: of the alert that it ends;
+ * when another one of the same fingerprint came after that one, this is not its end.
+ */
+export function countResolved(tally: AlertTally, alert: Occurrence, nowMs: number, firedKey?: string): AlertTally {
   if (alert.fingerprint === null || !tally.firing.includes(alert.fingerprint)) return tally;
+  const { [alert.fingerprint]: newest, ...anew } = tally.anew ?? {};
+  const isKnown = tally.timeline.some(({ keys }) => firedKey !== undefined && keys.includes(firedKey));
+  if (newest !== undefined && newest !== firedKey && isKnown) return tally;
   const firing = tally.firing.filter((one) => one !== alert.fingerprint);
   const isQuiet = firing.length === 0;
   const at = new Date(nowMs).toISOString();
   const { key, source, startsAt: _, fingerprint: __, ...told } = alert;
   return append(
-    { ...tally, firing, quietSince: isQuiet ? at : null },
+    { ...tally, firing, quietSince: isQuiet ? at : null, ...(newest === undefined ? {} : { anew }) },
     {
       ...told,
       at,
@@ -166,6 +173,10 @@ function grown(run: Run | null, at: string): Run {
 function append(tally: AlertTally, entry: Omit<TimelineEntry, 'id'>): AlertTally {
   const id = tally.entries + 1;
   return { ...tally, entries: id, timeline: [...tally.timeline, { ...entry, id }].slice(-MAX_TIMELINE) };
+}
+
+function withAnew({ firing, anew }: AlertTally, { fingerprint, key }: Occurrence): AlertTally['anew'] {
+  return fingerprint === null || !firing.includes(fingerprint) ? anew : { ...anew, [fingerprint]: key };
 }
 
 function addBounded(list: readonly string[], item: string, max: number): string[] {

@@ -139,6 +139,19 @@ describe('an incident whose alerts resolve', () => {
     expect(quiet.timeline.at(-1)).toMatchObject({ event: 'quiet', isTold: true });
   });
 
+  it('goes on when an end comes late, or from another cluster: of what has fired anew since, by the same labels', () => {
+    const [first, second] = [kill(0, { fingerprint: 'f' }), kill(400, { fingerprint: 'f' })];
+    const ended = (tally: AlertTally, { key }: Occurrence) =>
+      countResolved(tally, { ...kill(0, { fingerprint: 'f' }), key: `end of ${key}` }, START + 500_000, key);
+    const both = tallyOf(first, second);
+    expect(ended(both, first)).toBe(both);
+    expect(ended(both, second).quietSince).not.toBeNull();
+    // Its start was told otherwise at first: highly available senders agree on the earliest.
+    expect(ended(tallyOf(second, first), first).quietSince).not.toBeNull();
+    expect(ended(tallyOf(second), first).quietSince).not.toBeNull();
+    expect(ended(ended(both, second), first).firing).toEqual([]);
+  });
+
   it('is not quiet any more when another fires, and says so', () => {
     const alert = kill(0);
     const quiet = countResolved(tallyOf(alert), alert, START + 1000);
