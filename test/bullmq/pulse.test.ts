@@ -1,4 +1,4 @@
-import { Queue } from 'bullmq';
+import { Queue, UnrecoverableError } from 'bullmq';
 import { Redis } from 'ioredis';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type PulseOptions, startPulse } from '../../src/adapters/bullmq/pulse.ts';
@@ -119,5 +119,33 @@ describe('the depth of a queue', () => {
     expect(depth?.jobs).toMatchObject({ waiting: 1, prioritized: 2, active: 0 });
     expect(depth?.oldestSeconds).toBeGreaterThanOrEqual(100);
     expect(depth?.oldestSeconds).toBeLessThan(150);
+  });
+});
+
+describe('a triage that failed for good', () => {
+  it('is tried again by whoever asks for it next: its incident would be triaged for ever', async () => {
+    const run = async (incidentId: string) => {
+      ran.push(incidentId);
+      if (ran.length === 1) throw new UnrecoverableError('as after its last try');
+      await Promise.resolve();
+    };
+    const failures: string[] = [];
+    const worker = startTriageWorker({
+      connection: redis,
+      prefix: PREFIX,
+      run,
+      onError: (error) => void failures.push(error.message),
+    });
+    closers.push(() => closeWorker(worker));
+    const queue = createTriageQueue(redis, PREFIX);
+    closers.push(queue.close);
+    await queue.add('M-1');
+    await vi.waitFor(() => expect(failures).toEqual(['as after its last try']), WAIT);
+    await queue.add('M-1');
+    await vi.waitFor(() => expect(ran).toEqual(['M-1', 'M-1']), WAIT);
+    // One that is done is left alone.
+    await queue.add('M-1');
+    await queue.add('M-2');
+    await vi.waitFor(() => expect(ran).toEqual(['M-1', 'M-1', 'M-2']), WAIT);
   });
 });

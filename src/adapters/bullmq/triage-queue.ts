@@ -19,7 +19,10 @@ const ATTEMPTS = 100;
 const FINISHED_KEPT_SECONDS = 86_400;
 
 export type TriageQueue = {
-  /** Stores the job; resolves only when Redis has it. The same round of the same incident is never queued twice. */
+  /**
+   * Stores the job; resolves only when Redis has it. The same round of the same incident is never queued twice; one that
+   * failed for good is tried once more.
+   */
   add(incidentId: string, round?: number): Promise<void>;
   close(): Promise<void>;
 };
@@ -28,7 +31,7 @@ export function createTriageQueue(connection: ConnectionOptions, prefix: string)
   const queue = openQueue(TRIAGE_QUEUE, connection, prefix);
   return {
     async add(incidentId, round = 1) {
-      await queue.add(
+      const job = await queue.add(
         'triage',
         { incidentId },
         {
@@ -42,6 +45,8 @@ export function createTriageQueue(connection: ConnectionOptions, prefix: string)
           removeOnFail: { age: 7 * FINISHED_KEPT_SECONDS },
         },
       );
+      // What failed to its last try is there for a week. Another bot may have been faster, or it ended just now.
+      if (await job.isFailed()) await job.retry().catch(() => {});
     },
     close: () => queue.close(),
   };
