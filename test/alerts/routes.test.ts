@@ -1,10 +1,11 @@
 import { createHmac } from 'node:crypto';
 import { once } from 'node:events';
-import type { Queue } from 'bullmq';
+import { type Queue, UnrecoverableError } from 'bullmq';
 import { Redis } from 'ioredis';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createAlertQueue } from '../../src/adapters/bullmq/alert-queue.ts';
+import { createAlertQueue, startAlertWorker } from '../../src/adapters/bullmq/alert-queue.ts';
+import { closeWorker } from '../../src/adapters/close-worker.ts';
 import { alertRoutes } from '../../src/adapters/http/alert-routes.ts';
 import { type BotServer, startBotServer } from '../../src/adapters/http/bot-server.ts';
 import { openQueue } from '../../src/adapters/open-queue.ts';
@@ -124,6 +125,31 @@ describe('an alert that comes in', () => {
     await redis.start();
     await expect.poll(async () => (await send('/alerts/alertmanager', body)).status, { timeout: 20_000 }).toBe(200);
     expect(await storedAlerts()).toHaveLength(1);
+  });
+
+  it('that failed to its last try is taken again when its sender repeats it', async () => {
+    const taken: string[] = [];
+    const failures: string[] = [];
+    const worker = startAlertWorker({
+      connection: redis.connect(),
+      prefix: PREFIX,
+      async take({ name }) {
+        taken.push(name);
+        if (taken.length === 1) throw new UnrecoverableError('as after its last try');
+        return await Promise.resolve({ kind: 'done' });
+      },
+      onError: (error) => void failures.push(error.message),
+    });
+    const body = alertmanagerBody(alertOf());
+    await send('/alerts/alertmanager', body);
+    await expect.poll(() => failures, { timeout: 20_000 }).toEqual(['as after its last try']);
+    await send('/alerts/alertmanager', body);
+    await expect.poll(() => taken.length, { timeout: 20_000 }).toBe(2);
+    // What was taken to its end is a copy.
+    await send('/alerts/alertmanager', alertmanagerBody(alertOf({ labels: { alertname: 'Next' } })));
+    await send('/alerts/alertmanager', body);
+    await expect.poll(() => taken, { timeout: 20_000 }).toEqual(['PodOOMKilled', 'PodOOMKilled', 'Next']);
+    await closeWorker(worker);
   });
 
   it('of any other sender is stored by its own key', async () => {

@@ -22,7 +22,7 @@ const AT_ONCE = 500;
 const PRIORITY = { oom: 1, rss_growth: 2, custom: 2 };
 
 export type AlertQueue = {
-  /** Stores them; resolves only when Redis has all. One that is there already, or was within a day, is left as it is. */
+  /** Stores them; resolves only when Redis has all. One that is there already, or was within a day, is left as it is; one that failed for good is tried once more. */
   add(alerts: readonly Alert[]): Promise<void>;
   /** Is it stored and not taken to its end yet? */
   isUnderWay(alert: Alert): Promise<boolean>;
@@ -49,7 +49,10 @@ export function createAlertQueue(connection: ConnectionOptions, prefix: string):
           removeOnFail: { ...FINISHED, age: 7 * FINISHED.age },
         },
       }));
-      for (let from = 0; from < jobs.length; from += AT_ONCE) await queue.addBulk(jobs.slice(from, from + AT_ONCE));
+      for (let from = 0; from < jobs.length; from += AT_ONCE) {
+        const added = await queue.addBulk(jobs.slice(from, from + AT_ONCE));
+        if ((await queue.getFailedCount()) > 0) await Promise.all(added.map(retryFailed));
+      }
     },
     async isUnderWay(alert) {
       const job = await queue.getJob(alertId(alert));
@@ -62,6 +65,11 @@ export function createAlertQueue(connection: ConnectionOptions, prefix: string):
     },
     close: () => queue.close(),
   };
+}
+
+/** A copy of one that failed to its last try, which is there for a week. Another bot may be faster. */
+async function retryFailed(job: Job): Promise<void> {
+  if (await job.isFailed()) await job.retry().catch(() => {});
 }
 
 /** Short, and without the colons and bare digits that BullMQ refuses. */
