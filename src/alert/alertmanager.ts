@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { failed, type Outcome, ok } from '../errors.ts';
 import { type Alert, classifyAlert, type ParsedAlerts } from './alert.ts';
-import { cut, Labels, OptionalText, OptionalTime } from './bounded.ts';
+import { cut, Labels, MAX_IDENTITY, OptionalText, OptionalTime } from './bounded.ts';
 
 /** Alertmanager's webhook, version 4 (notify/webhook), and Grafana's, version 1, which adds `orgId`, `state` and more. */
 const Envelope = z.object({
@@ -61,7 +61,7 @@ function toAlert(
   return {
     schema: 1,
     source,
-    fingerprint: cut(fingerprint ?? labelsAsText),
+    fingerprint: cut(fingerprint ?? labelsAsText, MAX_IDENTITY),
     status,
     startsAt: startsAt ?? receivedAt,
     kind: classifyAlert(name, labels),

@@ -5,6 +5,8 @@ import { z } from 'zod';
 const MAX_VALUE = 300;
 const MAX_NAME = 100;
 const MAX_LABELS = 64;
+/** Of what tells alerts apart: cut like a value, the labels of two pods were the same text, and one of them was lost. */
+export const MAX_IDENTITY = 2000;
 
 /** A text of at most `max` code units that never ends in half a character. */
 export function cut(text: string, max: number = MAX_VALUE): string {

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { failed, type Outcome, ok } from '../errors.ts';
 import { AlertKind } from '../incident/alert-tally.ts';
 import type { ParsedAlerts } from './alert.ts';
-import { cut, Labels, OptionalText, OptionalTime } from './bounded.ts';
+import { cut, Labels, MAX_IDENTITY, OptionalText, OptionalTime } from './bounded.ts';
 
 const GenericAlert = z.object({
   service: z.string().trim().min(1),
@@ -33,7 +33,7 @@ export function parseGenericAlert(body: unknown, receivedAt: string): Outcome<Pa
       {
         schema: 1,
         source: 'webhook',
-        fingerprint: cut(fingerprint),
+        fingerprint: cut(fingerprint, MAX_IDENTITY),
         status,
         // Copies that carry no time must not differ in it.
         startsAt: starts_at ?? (dedup_key === null ? receivedAt : NO_TIME),

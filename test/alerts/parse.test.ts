@@ -109,6 +109,18 @@ describe('a body from outside', () => {
     expect(one?.startsAt).toBe(NOW);
     expect(one?.fingerprint).not.toBe(other?.fingerprint);
   });
+
+  it('with keys or labels that differ only far behind is another one all the same', () => {
+    const { fingerprint: _, ...bare } = alertOf({ labels: { a: 'x'.repeat(290), pod: 'a' } });
+    const [one, other] = parsed(alertmanagerBody(bare, { ...bare, labels: { ...bare.labels, pod: 'b' } }));
+    expect(one?.fingerprint).not.toBe(other?.fingerprint);
+    const keys = ['a', 'b'].map((end) => {
+      const body = { service: 'checkout', kind: 'oom', dedup_key: `${'k'.repeat(400)}${end}` };
+      const outcome = parseGenericAlert(body, NOW);
+      return outcome.outcome === 'ok' ? outcome.value.alerts.map(alertKey).join() : '';
+    });
+    expect(keys[0]).not.toBe(keys[1]);
+  });
 });
 
 describe('what an alert is about', () => {
