@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import type { Alert } from './alert.ts';
 import { cut } from './bounded.ts';
+import { labelsOf } from './pod-labels.ts';
 
 const Terminated = z.object({
   reason: z.string().nullish(),
@@ -180,39 +181,4 @@ export function toPodAlert(pod: Pod, end: ContainerEnd): Alert | null {
     ),
     labels: labelsOf(pod, end.container),
   };
-}
-
-/** The pod's labels as they are and as kube-state-metrics writes them, and what places a service by default. */
-export function labelsOf({ metadata, spec }: Pod, container: string): Record<string, string> {
-  const own = Object.entries(metadata.labels ?? {}).slice(0, 24);
-  const written = own.map(([key, value]) => [key.replaceAll(/[^A-Za-z0-9_]/g, '_'), value]);
-  const workload = workloadOf({ metadata });
-  const service =
-    metadata.labels?.['service'] ?? metadata.labels?.['app.kubernetes.io/name'] ?? metadata.labels?.['app'] ?? workload;
-  const labels = Object.fromEntries(
-    [...own, ...written].map(([key, value]) => [cut(key ?? '', 100), cut(value ?? '')]),
-  );
-  return {
-    ...labels,
-    ...(service === null ? {} : { service }),
-    ...(workload === null ? {} : { workload }),
-    namespace: metadata.namespace,
-    pod: metadata.name,
-    container,
-    ...(spec.nodeName == null ? {} : { node: spec.nodeName }),
-  };
-}
-
-/** What tells templates of one workload apart; null: it has no workload. */
-export function templateOf({ metadata }: Pod): { workload: string; hash: string } | null {
-  const workload = workloadOf({ metadata });
-  const hash = metadata.labels?.['pod-template-hash'] ?? metadata.labels?.['controller-revision-hash'];
-  return workload === null || hash === undefined ? null : { workload: `${metadata.namespace}/${workload}`, hash };
-}
-
-/** A ReplicaSet is named after its Deployment and a hash. */
-export function workloadOf({ metadata: { ownerReferences } }: Pick<Pod, 'metadata'>): string | null {
-  const owner = ownerReferences?.[0];
-  if (owner === undefined) return null;
-  return owner.kind === 'ReplicaSet' ? owner.name.replace(/-[a-z0-9]+$/, '') : owner.name;
 }

@@ -1,7 +1,8 @@
 /** Where the pods of a service are: by what it is rolled back with, by its transport, or as the watch of pods places them. */
 import type { PodSearch } from '../adapters/kubernetes/cluster-rooms.ts';
 import { placeAlert } from '../alert/place-alert.ts';
-import { labelsOf, type Pod, workloadOf } from '../alert/pod-end.ts';
+import type { Pod } from '../alert/pod-end.ts';
+import { labelsOf, workloadOf } from '../alert/pod-labels.ts';
 import type { Config, Service } from '../config/config.ts';
 
 /** Null: as far as the configuration tells it does not run in Kubernetes, or in a cluster of another context. */

@@ -1,7 +1,8 @@
 /** Watches the pods of a namespace for containers that ended. The API server is the memory: what was missed is listed. */
 import { setTimeout as wait } from 'node:timers/promises';
 import { z } from 'zod';
-import { type ContainerEnd, endsOf, Pod, templateOf } from '../../alert/pod-end.ts';
+import { type ContainerEnd, endsOf, Pod } from '../../alert/pod-end.ts';
+import { templateOf } from '../../alert/pod-labels.ts';
 import { messageOf, type Outcome } from '../../errors.ts';
 import type { KubernetesApi } from '../kubernetes-api.ts';
 
