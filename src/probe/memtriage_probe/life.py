@@ -7,10 +7,10 @@ child opens a socket of its own.
 
 import _signal
 import os
-import sys
 
 from . import fork_clock, fork_warning, gc_watch
 from .door import Closed, Door
+from .fitness import why_unfit
 from .originals import allocate_lock, get_ident, sleep, start_new_thread
 
 # How long a fork waits for the probe's thread, which notices within one slice of 2 ms.
@@ -60,11 +60,9 @@ def start(directory=None, release=None):
     try:
         if _life.owner == os.getpid() and _life.door is not None:
             return _life.door.path
-        if sys.implementation.name != "cpython":
-            _life.why_not = "%s is not CPython: its memory can be seen from outside only" % sys.implementation.name
-            return None
-        if "t" in getattr(sys, "abiflags", ""):  # PEP 703; also with PYTHON_GIL=1: objects and states are laid out otherwise
-            _life.why_not = "it is a free-threaded build of CPython: its memory can be seen from outside only"
+        unfit = why_unfit()
+        if unfit is not None:
+            _life.why_not = unfit
             return None
         _life.directory = directory or os.environ.get("MEMTRIAGE_SOCKET_DIR")
         _life.release = release or os.environ.get("MEMTRIAGE_RELEASE") or None
