@@ -1,12 +1,18 @@
 """The socket of this process: `<directory>/<pid>.<start ticks>.sock`, for its own user and root only."""
 
 import _socket
+import errno
 import os
 import stat
 import sys
 
+from .originals import sleep
+
 # sun_path of Linux, less the closing zero.
 LONGEST_PATH = 107
+# No descriptor or no memory is left for a client. Shorter than a fork waits for the thread.
+EXHAUSTED_SECONDS = 0.1
+_EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 
 class Closed(Exception):
@@ -40,13 +46,20 @@ class Door:
             return False
 
     def knock(self):
-        """Wakes the thread that waits at the door. A fresh connection can't hit a descriptor of the service."""
-        caller = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM | _socket.SOCK_CLOEXEC)
+        """Wakes the thread that waits at the door; False where it can't be reached: the file was removed, or the process
+        has changed its user or its root. A fresh connection can't hit a descriptor of the service."""
+        try:
+            caller = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM | _socket.SOCK_CLOEXEC)
+        except OSError:
+            return False
         try:
             caller.settimeout(0.1)
             caller.connect(self.path)
+            return True
+        except BlockingIOError:  # so many are waiting that it is not asleep
+            return True
         except OSError:
-            pass
+            return False
         finally:
             caller.close()
 
@@ -61,7 +74,9 @@ class Door:
         self.socket.setsockopt(_socket.SOL_SOCKET, _socket.SO_RCVTIMEO, limit)
         try:
             descriptor, _ = self.socket._accept()
-        except OSError:  # the time is up, or the client has gone again
+        except OSError as error:  # the time is up, or the client has gone again
+            if error.errno in _EXHAUSTED:  # at once, again and again: the service needs the core
+                sleep(EXHAUSTED_SECONDS)
             return None
         return _socket.socket(fileno=descriptor)
 
@@ -109,6 +124,7 @@ def _refuse_foreign(directory, found):
 def _bind(path):
     listener = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM | _socket.SOCK_CLOEXEC)
     try:
+        listener.settimeout(None)  # whatever socket.setdefaulttimeout() says
         os.fchmod(listener.fileno(), 0o600)  # before bind: the file is never there with other rights
         try:
             os.unlink(path)  # of this very process before it called exec, or of one long gone

@@ -25,28 +25,40 @@ FAULTS = {_signal.SIGSEGV, _signal.SIGBUS, _signal.SIGFPE, _signal.SIGILL, _sign
 
 class _Life:
     def __init__(self):
-        self.lock = allocate_lock()
         self.door = None
         self.directory = None
         self.release = None
         self.owner = 0
         self.thread = 0
-        self.alive = False
-        self.forking = 0
-        # Threads that measure what a command costs (meter.py): at most one, and one that is just ending.
-        self.heartbeats = 0
         self.why_not = "not started"
         self.hooked = False
         self.server = None
+        self.begin_anew()
+
+    def begin_anew(self):
+        """One entry for each fork under way, and for each thread that measures a command (meter.py). No lock guards them:
+        a signal's handler may fork within the hooks of a fork, and would wait for ever. Each step is one call of C."""
+        self.forking = []
+        self.heartbeats = []
+        self._claim = allocate_lock()
+
+    def is_alive(self):
+        return self._claim.locked()
+
+    def claim(self):
+        """True for one caller only: the thread is now its own to start, or to go on as."""
+        return self._claim.acquire(False)
+
+    def give_up(self):
+        if self._claim.locked():
+            self._claim.release()
 
     def leaves(self):
-        """Asked by the thread at every turn; True exactly once, when it must end."""
+        """Asked by the thread at every turn; True when it must end. A fork that ended meanwhile may not see it go."""
         if not self.forking:
             return False
-        with self.lock:
-            if self.forking:
-                self.alive = False
-            return not self.alive
+        self.give_up()
+        return bool(self.forking) or not self.claim()
 
 
 _life = _Life()
@@ -99,17 +111,23 @@ def _open():
         atexit.register(_at_exit)
         _life.hooked = True
     gc_watch.start()
-    _spawn()
+    try:
+        if _life.claim():
+            _spawn()
+    except BaseException:  # nobody would answer there
+        door, _life.door = _life.door, None
+        door.close()
+        door.remove()
+        raise
 
 
 def _spawn():
-    """Starts the thread with every signal blocked: signals are for the threads of the service."""
+    """Starts the claimed thread with every signal blocked: signals are for the threads of the service."""
     before = _signal.pthread_sigmask(_signal.SIG_BLOCK, set(_signal.valid_signals()) - FAULTS)
     try:
-        _life.alive = True
         start_new_thread(_run, (_life,))
     except BaseException:
-        _life.alive = False
+        _life.give_up()
         raise
     finally:
         _signal.pthread_sigmask(_signal.SIG_SETMASK, before)
@@ -125,20 +143,19 @@ def _run(life):
             life.server = Server(life)
         life.server.serve()
     except BaseException:  # nobody would catch it: the interpreter would print it
-        life.alive = False
+        life.give_up()
 
 
 def _before_fork():
     try:
         if get_ident() == _life.thread:
             return
-        with _life.lock:
-            _life.forking += 1
-        if _life.alive and _life.door is not None:
-            others = _thread_count() - 1 - _life.heartbeats
-            _life.door.knock()
-            _wait_until(lambda: not _life.alive and not _life.heartbeats, PARK_SECONDS)
-            _wait_until(lambda: _thread_count() <= others, EXIT_SECONDS)
+        _life.forking.append(None)
+        if _life.is_alive() and _life.door is not None:
+            others = _thread_count() - 1 - len(_life.heartbeats)
+            if _life.door.knock() or _life.server is not None and not _life.server.is_asleep():
+                _wait_until(lambda: not _life.is_alive() and not _life.heartbeats, PARK_SECONDS)
+                _wait_until(lambda: _thread_count() <= others, EXIT_SECONDS)
             if _thread_count() == 1:
                 fork_warning.silence()
     except Exception:
@@ -147,16 +164,15 @@ def _before_fork():
 
 def _after_fork():
     try:
-        if get_ident() == _life.thread and _life.alive:
+        if get_ident() == _life.thread and _life.is_alive():
             return
-        with _life.lock:
-            _life.forking = max(0, _life.forking - 1)
-            if _life.forking or _life.alive or _life.door is None:
-                return
-            _life.alive = True  # claimed: a second fork that ends now must not start another
-        _spawn()
+        if _life.forking:
+            _life.forking.pop()
+        # Claimed: a second fork that ends now must not start another.
+        if not _life.forking and _life.door is not None and _life.claim():
+            _spawn()
     except Exception:
-        _life.alive = False
+        pass
 
 
 def _in_child():
@@ -164,9 +180,7 @@ def _in_child():
         if get_ident() == _life.thread:  # a child of the probe's own: it closes all descriptors, and never serves
             return
         gc_watch.let_go()
-        _life.lock = allocate_lock()
-        _life.forking = _life.heartbeats = 0
-        _life.alive = False
+        _life.begin_anew()
         _life.thread = 0
         server, _life.server = _life.server, None
         if server is not None:

@@ -62,10 +62,12 @@ class Meter:
 
     def _begin(self):
         """False where no thread can be started: then the delay is not known."""
-        with self._life.lock:
-            if self._life.forking:
-                return False
-            self._life.heartbeats += 1
+        # Of the same life at its end: a forked child begins another.
+        self._beats = self._life.heartbeats
+        self._beats.append(None)
+        if self._life.forking:
+            self._beats.pop()
+            return False
         self._due = _now()
         try:
             start_new_thread(self._beat, ())
@@ -91,8 +93,7 @@ class Meter:
 
     def _end_beats(self):
         self._due = None
-        with self._life.lock:
-            self._life.heartbeats -= 1
+        self._beats.pop()
 
     def _longest_delay(self):
         """With that of a beat that is still due: the step before may have held it up."""

@@ -77,8 +77,12 @@ class Server:
             except Exception:
                 failures += 1
                 self.abandon()
-        if failures:
-            self._life.alive = False
+        if failures >= MOST_FAILURES:  # else it left for a fork, and another one may be at work by now
+            self._life.give_up()
+
+    def is_asleep(self):
+        """Nobody is connected: the thread waits in accept(), with no lock of Python's and nothing half done."""
+        return self._job is None and not self._clients
 
     def abandon(self):
         """Lets go of all clients and of a look that is under way: in a forked child they are the parent's."""
