@@ -187,5 +187,6 @@ def _is_imported(thing, shape, home):
     if shape.type is types.FunctionType:
         return thing.__globals__ is not home and not thing.__closure__
     if shape.is_class:
-        return shapes.class_namespace(thing).get("__module__") != home.get("__name__")
+        defined, here = shapes.class_namespace(thing).get("__module__"), home.get("__name__")
+        return type(defined) is not str or type(here) is not str or defined != here
     return False

@@ -121,6 +121,8 @@ SLOT = Slotted()
 SLOT.held = [1] * 50
 HIDDEN = HidesDict()
 CLASSES = [Hostile, Slotted]
+Foreign = type("Foreign", (), {})
+Foreign.__module__ = object.__new__(Hostile)
 GROWING = []
 
 
