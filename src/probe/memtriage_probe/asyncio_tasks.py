@@ -92,4 +92,4 @@ def coroutine_of(task):
 
 def _shown_name(coroutine):
     file = _code_of(coroutine).co_filename.rpartition("/")[2]
-    return "%s (%s)" % (_name_of_coroutine(coroutine), file)
+    return "%s (%s)" % (shapes.bounded(_name_of_coroutine(coroutine)), shapes.bounded(file))

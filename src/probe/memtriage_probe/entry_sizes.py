@@ -58,7 +58,7 @@ class Sizes:
             else:
                 self.small += size
             if shape.has_gc:
-                open_ends.extend(shapes.referents(thing))
+                open_ends.extend(shapes.some_referents(thing, MOST_OF_ONE))
         self.entries += 1
         self.large += large
         self._large_squares += large * large

@@ -12,6 +12,7 @@ NEWEST = 32
 OLDEST = 8
 CYCLE_HOPS = 4
 CYCLE_OBJECTS = 80
+LONGEST_ENTERED = 200
 
 
 def oldest_ids(found):
@@ -116,7 +117,7 @@ def _reaches_itself(value, container):
         if id(thing) in seen or shape.is_class or shape.type is types.ModuleType:
             continue
         seen.add(id(thing))
-        if shape.base is not None and shapes.length_of(thing, shape.base) > 200:
+        if shape.base is not None and shapes.length_of(thing, shape.base) > LONGEST_ENTERED:
             continue
         if hops < CYCLE_HOPS and shape.has_gc:
             open_ends.extend((held, hops + 1) for held in _referents(thing))
@@ -129,4 +130,4 @@ def _referents(thing):
         return [thing.__closure__, thing.__defaults__, thing.__kwdefaults__, thing.__dict__]
     if type(thing) is partial:
         return [thing.func, thing.args, thing.keywords]
-    return shapes.referents(thing)
+    return shapes.some_referents(thing, LONGEST_ENTERED)

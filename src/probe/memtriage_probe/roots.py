@@ -20,7 +20,7 @@ def module_namespaces():
             continue
         namespace = _module_namespace(module)
         if type(namespace) is dict:
-            yield name, namespace, _rank(name, namespace.get("__file__"), library)
+            yield shapes.bounded(name), namespace, _rank(name, namespace.get("__file__"), library)
 
 
 def _rank(name, file, library):

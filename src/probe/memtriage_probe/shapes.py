@@ -8,8 +8,11 @@ import _thread
 import collections
 import functools
 import gc
+import itertools
 import types
 import weakref
+
+from . import stored_looks
 
 _of_type = type.__dict__
 _mro = _of_type["__mro__"].__get__
@@ -79,7 +82,9 @@ class Shape:
                         self.slots.append((name, member.__get__))
 
 
+# Until no look is kept any more: a shape holds its type, and so all that a class of the service holds.
 _shapes = {}
+stored_looks.when_none_is_kept(_shapes.clear)
 
 
 def shape_of(thing):
@@ -93,8 +98,16 @@ def shape_of(thing):
     return shape
 
 
+# A class may bear any text as its name. So many characters of each are told: a reply has at most 1 MiB.
+LONGEST_NAME = 200
+
+
+def bounded(name):
+    return name if len(name) <= LONGEST_NAME else name[: LONGEST_NAME - 1] + "\u2026"
+
+
 def type_name(of):
-    return _name(of)
+    return bounded(_name(of))
 
 
 def is_ours(name):
@@ -105,8 +118,8 @@ def is_ours(name):
 def qualified_name(of):
     """`module.Class`, `dict` for a builtin one."""
     module = (_namespace(of) or {}).get("__module__")  # None in types that 3.8 and 3.9 never finish
-    name = _name(of)
-    return name if type(module) is not str or module == "builtins" else "%s.%s" % (module, name)
+    name = type_name(of)
+    return name if type(module) is not str or module == "builtins" else "%s.%s" % (bounded(module), name)
 
 
 def bases_of(of):
@@ -134,6 +147,18 @@ def referents(thing):
     taken and dropped frees it a second time, and the next collection never ends (measured on 3.12.1).
     """
     return [] if shape_of(thing).is_module else gc.get_referents(thing)
+
+
+def some_referents(thing, most):
+    """referents(), but of a container with more than `most` entries only those of the newest: a list of all would take as
+    much memory as its table, and the interpreter's lock as long."""
+    base = shape_of(thing).base
+    if base is None or length_of(thing, base) <= most:
+        return referents(thing)
+    if base is bytearray:
+        return []
+    newest = list(itertools.islice(newest_first(thing, base), most))
+    return [held for pair in newest for held in pair] if base is dict else newest
 
 
 def oldest_first(thing, base):

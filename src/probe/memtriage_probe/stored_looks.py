@@ -9,6 +9,7 @@ MOST_LOOKS = 6
 
 _looks = {}
 _counter = [0]
+_when_none = []
 
 
 def keep(look):
@@ -32,7 +33,15 @@ def waits():
     now = time.monotonic()
     for token in [token for token, (expiry, _) in _looks.items() if expiry <= now]:
         del _looks[token]
+    if not _looks:
+        for forget in _when_none:
+            forget()
     return [expiry - now for expiry, _ in _looks.values()]
+
+
+def when_none_is_kept(forget):
+    """`forget()` is called whenever the thread comes to rest and no look is kept."""
+    _when_none.append(forget)
 
 
 def forget_all():

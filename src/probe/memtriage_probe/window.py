@@ -32,6 +32,8 @@ MOST_SURVIVORS = 10_000
 SHOWN_BYTES_A_BLOCK = 60
 BUSY = 0.9
 SITES = 10
+# Of a long entry so many are looked at.
+MOST_HELD = 200
 
 
 def take(token, seconds, drain_seconds):
@@ -58,6 +60,9 @@ def take(token, seconds, drain_seconds):
     finally:
         _install(full)
         _tracemalloc.stop()
+    # Sources are read when nothing is traced any more: a disk may be slow.
+    for site in result["sites"]:
+        site["frames"] = source_lines.describe(site["frames"])
     result.update(tracedSeconds=traced_seconds, frames=frames, endedBy=ended_by, predictedCpuRatio=slowdown)
     return result
 
@@ -142,14 +147,16 @@ def _lines_of(found):
     """[(traceback, entries)] of a container's newest entries, the commonest first."""
     counts = {}
     for key, value in evidence.newest_entries(found):
+        traceback = _tracemalloc._get_object_traceback(value)
         # A dict, list or tuple may come from the interpreter's free list, with memory from before the window: then
         # the largest thing that it holds tells where the memory went.
-        held = sorted(shapes.referents(value) + [key], key=_size, reverse=True)
-        for thing in [value] + held:
+        held = [] if traceback is not None else shapes.some_referents(value, MOST_HELD) + [key]
+        for thing in sorted(held, key=_size, reverse=True):
             traceback = _tracemalloc._get_object_traceback(thing)
             if traceback is not None:
-                counts[traceback] = counts.get(traceback, 0) + 1
                 break
+        if traceback is not None:
+            counts[traceback] = counts.get(traceback, 0) + 1
     return sorted(counts.items(), key=lambda pair: -pair[1])
 
 
@@ -173,6 +180,6 @@ def _group(traces):
 
 
 def _site(traceback, size, count, container):
-    return {"bytes": size, "blocks": count, "frames": source_lines.describe(traceback), "container": container}
+    return {"bytes": size, "blocks": count, "frames": traceback, "container": container}
 
 
