@@ -56,6 +56,12 @@ describe.each(ends)('in CPython $version', ({ path }) => {
       'foreign_callback',
       /^listens True True$/,
     ],
+    ['an address space with 40 MB left is left alone', 'address_space', /^headroom headroom None$/],
+    [
+      'a process that can have no thread has no socket, and says why',
+      'no_thread',
+      /^None RuntimeError: can't start new thread \[\]$/,
+    ],
     ['a class that was seen dies with the last look', 'short_lived_class', /^dead$/],
     ['names of 30 kB leave a reply that is read', 'long_names', /^True True$/],
     ['entries of 300,000 objects are not listed whole', 'long_entries', /^answered True in time\ntraced False$/],

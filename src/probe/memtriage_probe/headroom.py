@@ -1,6 +1,7 @@
 """How many bytes may still be charged before something is killed for it. Every dear look asks first."""
 
 import os
+import resource
 
 # The least that must stay free after a look, whatever the limit is.
 FLOOR_BYTES = 64 << 20
@@ -11,7 +12,7 @@ _UNLIMITED = 1 << 60
 
 
 def available():
-    """(bytes, whether a kill would take the whole group): the tightest of all ancestor cgroups and the machine.
+    """(bytes, whether a kill would take the whole group): the tightest of all ancestor cgroups, the machine and RLIMIT_AS.
 
     Page cache that the kernel drops before it kills counts as free. None when nothing can be read.
     """
@@ -32,6 +33,7 @@ def available():
                 break
             path = os.path.dirname(path)
     rooms.append(_available_on_machine())
+    rooms.append(_address_space_left())
     rooms.append(_number(os.environ.get("MEMTRIAGE_TEST_HEADROOM")))  # for tests: it can only make the room smaller
     known = [room for room in rooms if room is not None]
     return (min(known) if known else None), kills_group
@@ -51,6 +53,14 @@ def _available_on_machine():
         if line.startswith("MemAvailable:"):
             return int(line.split()[1]) * 1024
     return None
+
+
+def _address_space_left():
+    """Beyond RLIMIT_AS nobody is killed, but the service's own requests for memory fail."""
+    limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+    if limit == resource.RLIM_INFINITY:
+        return None
+    return max(0, limit - int(lines("/proc/self/statm")[0].split()[0]) * resource.getpagesize())
 
 
 def _number(text):

@@ -140,6 +140,30 @@ def foreign_callback():
     fork(in_child)
 
 
+def address_space():
+    with open("/proc/self/statm") as file:
+        taken = int(file.read().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (taken + (40 << 20), resource.RLIM_INFINITY))
+    print(*(ask(verb=verb, since=None, seconds=5).get("code") for verb in ("census", "child", "ping")))
+
+
+NO_THREAD = """
+import os, resource, memtriage_probe
+with open("/proc/self/statm") as file:
+    taken = int(file.read().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (taken + (4 << 20), resource.RLIM_INFINITY))
+print(memtriage_probe.start(%r), memtriage_probe.status()["why"], os.listdir(%r))
+"""
+
+
+def no_thread():
+    """In a process that never had one: the C library keeps the stack of a thread that ended for the next."""
+    own = own_socket()
+    os.unlink(own)
+    del os.environ["MEMTRIAGE_SOCKET_DIR"]
+    os.execv(sys.executable, [sys.executable, "-c", NO_THREAD % (DIRECTORY, DIRECTORY)])
+
+
 def short_lived_class():
     from memtriage_probe import stored_looks
 
