@@ -1,6 +1,6 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readdirSync } from 'node:fs';
 import { chmod, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir, userInfo } from 'node:os';
@@ -177,6 +177,32 @@ describe.skipIf(!canServeSsh)('a host, by ssh with a forced command on a real ss
     expect(await lookBy(byKey())).toMatchObject({ outcome: 'inconclusive', who: 'operator' });
   });
 });
+
+it.skipIf(!existsSync(PRLIMIT))(
+  'is not reached while we have no descriptor left, and that is all that happens',
+  async () => {
+    const most = readdirSync('/proc/self/fd').length + 64;
+    const limit = (soft: string) => spawnSync(PRLIMIT, ['--pid', String(process.pid), `--nofile=${soft}:`]);
+    const before = /open files\s+(\d+)/.exec(await readFile('/proc/self/limits', 'utf8'))?.[1] ?? '1024';
+    const taken: number[] = [];
+    limit(String(most));
+    try {
+      for (let i = 0; i < most; i += 1) taken.push(openSync('/dev/null', 'r'));
+    } catch {
+      // that was the last one
+    }
+    const context = { env, deadlineMs: 5000, signal: new AbortController().signal };
+    const reply = await runFar({ name: 'cat', argv: ['/bin/cat'] }, '{}\n', context).finally(() => {
+      for (const descriptor of taken) closeSync(descriptor);
+      limit(before);
+    });
+    expect(reply).toMatchObject({
+      outcome: 'failed',
+      code: 'absent',
+      failure: { why: expect.stringContaining('EMFILE') },
+    });
+  },
+);
 
 async function freePort(): Promise<number> {
   const server = createServer();

@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { failed, inconclusive } from '../../errors.ts';
 import type { FarSide } from './far-side.ts';
 import { LARGEST_REPLY_BYTES, type ProbeReply, parseReply, refuse } from './transport.ts';
@@ -19,7 +19,8 @@ export type FarContext = {
 export function runFar({ name, argv }: FarSide, line: string, context: FarContext): Promise<ProbeReply> {
   const { env, deadlineMs, signal } = context;
   return new Promise((resolve) => {
-    const child = spawn(argv[0] ?? '', argv.slice(1), { env: { ...env }, stdio: 'pipe' });
+    // Without descriptors for its streams, a program that can't be started has none.
+    const child: ChildProcess = spawn(argv[0] ?? '', argv.slice(1), { env: { ...env }, stdio: 'pipe' });
     let received = Buffer.alloc(0);
     let words = '';
     function settle(reply: ProbeReply): void {
@@ -27,7 +28,7 @@ export function runFar({ name, argv }: FarSide, line: string, context: FarContex
       signal.removeEventListener('abort', onAbort);
       child.kill('SIGKILL');
       // What it has started may live on, and write on: nobody listens any more.
-      for (const stream of [child.stdin, child.stdout, child.stderr]) stream.destroy();
+      for (const stream of [child.stdin, child.stdout, child.stderr]) stream?.destroy();
       resolve(reply);
     }
     const onAbort = (): void =>
@@ -37,10 +38,10 @@ export function runFar({ name, argv }: FarSide, line: string, context: FarContex
     signal.addEventListener('abort', onAbort);
     child.on('error', (error) => settle(missing(name, argv[0] ?? '', error.message)));
     child.on('close', () => settle(closed(name, words)));
-    child.stdin.on('error', () => {}); // it has ended: told by `close`
-    child.stdin.end(line);
-    child.stderr.on('data', (chunk) => (words = (words + String(chunk)).slice(-MOST_WORDS_BYTES)));
-    child.stdout.on('data', (chunk) => {
+    child.stdin?.on('error', () => {}); // it has ended: told by `close`
+    child.stdin?.end(line);
+    child.stderr?.on('data', (chunk) => (words = (words + String(chunk)).slice(-MOST_WORDS_BYTES)));
+    child.stdout?.on('data', (chunk) => {
       received = Buffer.concat([received, chunk]);
       const end = received.indexOf(0x0a);
       if (end >= 0) settle(parseReply(received.toString('utf8', 0, end), name));
