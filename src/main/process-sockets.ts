@@ -18,10 +18,11 @@ export function findSocket(pid: number, instance: string, directories: readonly 
   return paths.find((path) => ownerOfFile(path) === owner) ?? null;
 }
 
-/** Null: it is not there, or lies in a directory that we may not enter. */
+/** Null: it is not there, is no socket (a link may lead to anybody's), or lies in a directory that we may not enter. */
 function ownerOfFile(path: string): number | null {
   try {
-    return lstatSync(path).uid;
+    const file = lstatSync(path);
+    return file.isSocket() ? file.uid : null;
   } catch {
     return null;
   }

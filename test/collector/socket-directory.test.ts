@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { belongsTo, listSockets, removeStale, type SocketEntry } from '../../src/collector/socket-directory.ts';
+import { findSocket } from '../../src/main/process-sockets.ts';
 
 const UID = process.geteuid?.() ?? 0;
 const servers: Server[] = [];
@@ -102,4 +103,12 @@ test('a socket belongs to a process of the same user only', async () => {
   expect(belongsTo(entry, UID)).toBe(true);
   expect(belongsTo(entry, UID + 1)).toBe(false);
   expect(belongsTo(entry, null)).toBe(false);
+});
+
+test('of a process that no configuration knows only a socket is taken, not a link to another one', async () => {
+  await listen(join(base, 'another'));
+  symlinkSync(join(base, 'another'), join(dir, '1.2.sock'));
+  expect(findSocket(process.pid, '1.2', [dir])).toBeNull();
+  await listen(join(dir, '3.4.sock'));
+  expect(findSocket(process.pid, '3.4', [dir])).toBe(join(dir, '3.4.sock'));
 });
