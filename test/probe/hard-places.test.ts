@@ -62,6 +62,7 @@ describe.each(ends)('in CPython $version', ({ path }) => {
       'no_thread',
       /^None RuntimeError: can't start new thread \[\]$/,
     ],
+    ['the links of a long bounded cache are not listed', 'bounded_caches', /^\(100, False\) \(100, True\)$/],
     ['a class that was seen dies with the last look', 'short_lived_class', /^dead$/],
     ['names of 30 kB leave a reply that is read', 'long_names', /^True True$/],
     ['entries of 300,000 objects are not listed whole', 'long_entries', /^answered True in time\ntraced False$/],

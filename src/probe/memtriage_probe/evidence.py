@@ -13,6 +13,7 @@ OLDEST = 8
 CYCLE_HOPS = 4
 CYCLE_OBJECTS = 80
 LONGEST_ENTERED = 200
+MOST_LINKS = 50_000
 
 
 def oldest_ids(found):
@@ -82,7 +83,12 @@ def _newest_of(thing, base):
 
 
 def _lru_store(found):
-    """The dict inside an lru_cache: of those that it holds the one with the results. It may have grown since the walk."""
+    """The dict inside an lru_cache: of those that it holds the one with the results. It may have grown since the walk.
+
+    None for a long one with a bound: it tells of each of its links, and a million take the lock for 0.1 s.
+    """
+    if found.max_length is not None and found.length > MOST_LINKS:
+        return None
     held = [thing for thing in gc.get_referents(found.thing) if type(thing) is dict]
     return max(held, key=len, default=None)
 

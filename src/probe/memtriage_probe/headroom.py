@@ -58,9 +58,9 @@ def _available_on_machine():
 def _address_space_left():
     """Beyond RLIMIT_AS nobody is killed, but the service's own requests for memory fail."""
     limit = resource.getrlimit(resource.RLIMIT_AS)[0]
-    if limit == resource.RLIM_INFINITY:
-        return None
-    return max(0, limit - int(lines("/proc/self/statm")[0].split()[0]) * resource.getpagesize())
+    for line in lines("/proc/self/statm") if limit != resource.RLIM_INFINITY else ():
+        return max(0, limit - int(line.split()[0]) * resource.getpagesize())
+    return None
 
 
 def _number(text):

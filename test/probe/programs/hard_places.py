@@ -210,6 +210,24 @@ def long_entries():
     next(window, None)
 
 
+def bounded_caches():
+    """Of a long one the entries are not looked at: it would list all of its links for that."""
+    import functools
+
+    for length in (1_000, 60_000):
+        cached = functools.lru_cache(maxsize=100_000)(lambda number: [number])
+        for number in range(length):
+            cached(number)
+        KEPT.append(cached)
+    first = ask(verb="census", since=None)["result"]["token"]
+    for cached in KEPT:
+        for number in range(-100, 0):
+            cached(number)
+    rows = ask(verb="census", since=first)["result"]["containers"]
+    found = {row["length"]: (row["lengthDiff"], row["bytesPerEntry"] is None) for row in rows if row["type"] == "lru_cache"}
+    print(found[1_100], found[60_100])
+
+
 def piped_source():
     import _thread
 
