@@ -5,9 +5,10 @@ import { cleanSamples } from './lives.ts';
 import type { InstanceMemory, ServiceMemory } from './memory.ts';
 import { baselineWindowSeconds, type Policy } from './policy.ts';
 import { quantileOfSorted, sorted } from './quantiles.ts';
+import { splitSeen } from './seen.ts';
 import type { Sample, SeriesAnalysis } from './series.ts';
 import { type AnalysisSettings, settingsFrom } from './settings.ts';
-import { toSeriesCase } from './to-series-case.ts';
+import { runningRelease, toSeriesCase } from './to-series-case.ts';
 
 /** The measured part of a baseline; whoever records it adds service, time, source and census. */
 export type BaselineRecord = Omit<Baseline, 'schema' | 'service' | 'recordedAt' | 'source' | 'setBy' | 'census'>;
@@ -50,20 +51,20 @@ export function measureBaseline(given: {
   policy: Policy;
   nowSeconds: number;
 }): { record: BaselineRecord } | { refused: string } {
-  const { memory, policy, nowSeconds } = given;
+  const { policy, nowSeconds } = given;
+  const { memory } = splitSeen(given.memory, nowSeconds);
   const running = newestRelease(memory);
-  if (running.length === 0) return { refused: 'no instance runs' };
+  const isUsable = running.some(({ samples }) => cleanSamples(samples, nowSeconds).length > 0);
+  if (!isUsable) return { refused: running.length === 0 ? 'no instance runs' : 'no sample of it can be used' };
   const settings = settingsFrom(policy);
   const analysis = analyzeSeries(toSeriesCase({ memory, baseline: null, policy, nowSeconds }), settings);
   return { record: toRecord(running, memory, analysis, { policy, nowSeconds }) };
 }
 
-/** Running instances of the release that started last. */
+/** Running instances of the release that was deployed last. */
 function newestRelease(memory: ServiceMemory): InstanceMemory[] {
-  const running = memory.instances
-    .filter(({ endedAt, samples }) => endedAt === null && samples.length > 0)
-    .toSorted((a, b) => startOf(b) - startOf(a));
-  return running.filter(({ release }) => release === running[0]?.release);
+  const release = runningRelease(memory);
+  return memory.instances.filter((one) => one.endedAt === null && one.samples.length > 0 && one.release === release);
 }
 
 function startOf({ startedAt, samples }: InstanceMemory): number {

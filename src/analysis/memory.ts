@@ -36,7 +36,7 @@ export type ServiceMemory = {
   /** What a reader must know of the source: "Prometheus did not answer (…); the collector's samples stand in". */
   sourceNote?: string;
   instances: readonly InstanceMemory[];
-  /** The configured limit, else the tightest one seen; bytes of one instance. */
+  /** The configured limit, else the tightest one of what runs; bytes of one instance. */
   limitBytes: number | null;
   /** Epoch seconds of OOM kills in the window; null when nothing counts them. */
   oomKillsAt: readonly number[] | null;

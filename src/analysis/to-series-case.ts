@@ -69,7 +69,7 @@ export function toSlots(memory: ServiceMemory): PodSeries[] {
     if (before === null) slots.push({ instances: [instance] });
     else before.instances.push(instance);
   }
-  return runningSlots(slots, currentRelease(ordered)).map(toPod);
+  return runningSlots(slots, runningRelease(memory)).map(toPod);
 }
 
 function startOf({ startedAt, samples }: InstanceMemory): number {
@@ -92,9 +92,17 @@ function predecessor(slots: readonly Slot[], next: InstanceMemory): Slot | null 
   return best?.slot ?? null;
 }
 
-function currentRelease(ordered: readonly InstanceMemory[]): string | null {
-  const running = ordered.findLast(({ endedAt }) => endedAt === null) ?? ordered.at(-1);
-  return running?.release ?? null;
+/**
+ * The release that runs: of the running instances' releases the one that was deployed last, so that a worker of the old
+ * release that is recycled beside a new one changes nothing. Of what ended, where nothing runs. Null: not known.
+ */
+export function runningRelease({ instances, deploys }: Pick<ServiceMemory, 'instances' | 'deploys'>): string | null {
+  const ordered = instances.filter(({ samples }) => samples.length > 0).toSorted((a, b) => startOf(a) - startOf(b));
+  const running = ordered.filter(({ endedAt }) => endedAt === null);
+  const newest = running.at(-1) ?? ordered.at(-1);
+  if (newest === undefined || newest.release === null) return null;
+  const deployed = deploys.findLast((deploy) => running.some(({ release }) => release === deploy.release));
+  return deployed?.release ?? newest.release;
 }
 
 function runningSlots(slots: readonly Slot[], release: string | null): readonly Slot[] {
@@ -128,11 +136,14 @@ function deployOf(memory: ServiceMemory): number | null {
   const ordered = memory.instances
     .filter(({ samples }) => samples.length > 0)
     .toSorted((a, b) => startOf(a) - startOf(b));
-  const release = currentRelease(ordered);
+  const release = runningRelease(memory);
   const others = ordered.filter((instance) => instance.release !== release);
-  if (others.length === 0) return null;
-  // A release that came back after another one (a rollback) counts from its return, not from its first start.
-  const otherFrom = Math.min(...others.slice(-1).map(startOf));
+  const last = others.at(-1);
+  if (last === undefined) return null;
+  // A release that came back after another one (a rollback) counts from its return, not from its first start. The other
+  // one counts from its own deploy: workers of it may be recycled for long after that.
+  const deployed = memory.deploys.findLast((deploy) => others.some((other) => other.release === deploy.release));
+  const otherFrom = last.release === null ? startOf(last) : Math.min(startOf(last), deployed?.at ?? startOf(last));
   const run = ordered.filter((instance) => instance.release === release && startOf(instance) > otherFrom);
   const first = run[0];
   return first === undefined ? null : startOf(first);

@@ -2,13 +2,11 @@
 import type { Deploy } from '../alert/deploy.ts';
 import type { Baseline } from '../analysis/baseline.ts';
 import type { InstanceMemory, ServiceMemory } from '../analysis/memory.ts';
+import { RECENT_SECONDS } from '../analysis/seen.ts';
 import type { RollbackVia } from '../config/config.ts';
 import type { Outcome } from '../errors.ts';
 import type { Rollback } from '../incident/rollback.ts';
 import type { DryRun } from './executor.ts';
-
-/** Live samples are younger than this; what is older says nothing about now. Seconds. */
-export const RECENT_SECONDS = 900;
 
 /** What the site saw of the workload, without changing anything; null: it was not, or can't be looked at. */
 export type Inspection = Pick<DryRun, 'managedBy' | 'isRollingOut' | 'endsRollout'>;

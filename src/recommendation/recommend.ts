@@ -32,7 +32,7 @@ export function recommend(findings: Findings, policy: Policy): { verdict: Verdic
       reasons: [
         row.because,
         ...unseenReasons(findings, policy),
-        ...(compare?.analysis.reasons ?? ['the recorded memory could not be read']),
+        ...(compare?.analysis.reasons ?? [whyNotCompared(findings)]),
         ...oomReasons(findings, policy),
         ...(pattern?.evidence ?? []).slice(0, 2),
       ],
@@ -110,6 +110,13 @@ function toConfidence(action: RecommendedAction, situation: Situation, { compare
     pattern !== null && pattern.confidence !== 'low' && pattern.name !== 'none' && pattern.name !== 'inconclusive';
   if (seriesIsSure && patternIsNamed) return 'high';
   return seriesIsSure || patternIsNamed ? 'medium' : 'low';
+}
+
+function whyNotCompared({ capture }: Findings): string {
+  if (capture === null) return 'the recorded memory could not be read';
+  return capture.instances.length === 0
+    ? 'no instance of the service runs, or none was seen for long'
+    : 'the recorded memory could not be compared';
 }
 
 function killsOf({ capture, kills }: Findings): KillCount | null {

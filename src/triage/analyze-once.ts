@@ -1,5 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import { analyzeSeries } from '../analysis/analyze-series.ts';
+import { splitSeen } from '../analysis/seen.ts';
 import { settingsFrom } from '../analysis/settings.ts';
 import { toSeriesCase } from '../analysis/to-series-case.ts';
 import { type Outcome, ok } from '../errors.ts';
@@ -15,12 +16,14 @@ export function analyzeOnce(context: TriageContext): StepContext['analyze'] {
 }
 
 async function analyze({ ports, service, sinceSeconds, signal, takeTurn = setImmediate }: TriageContext) {
-  const memory = await ports.memory.readMemory(service.name, sinceSeconds, signal);
-  if (memory.outcome !== 'ok') return memory;
+  const read = await ports.memory.readMemory(service.name, sinceSeconds, signal);
+  if (read.outcome !== 'ok') return read;
   const baseline = await ports.baselines.current(service.name);
   await takeTurn();
   const { policy } = service;
-  const seriesCase = toSeriesCase({ memory: memory.value, baseline, policy, nowSeconds: ports.now() / 1000 });
+  const nowSeconds = ports.now() / 1000;
+  const { memory, unseen } = splitSeen(read.value, nowSeconds);
+  const seriesCase = toSeriesCase({ memory, baseline, policy, nowSeconds });
   const analysis = analyzeSeries(seriesCase, settingsFrom(policy));
-  return ok<AnalyzedMemory>({ memory: memory.value, baseline, seriesCase, analysis });
+  return ok<AnalyzedMemory>({ memory, unseen, baseline, seriesCase, analysis });
 }

@@ -1,5 +1,5 @@
 import type { Baseline } from '../analysis/baseline.ts';
-import type { ServiceMemory } from '../analysis/memory.ts';
+import type { InstanceMemory, ServiceMemory } from '../analysis/memory.ts';
 import type { Policy } from '../analysis/policy.ts';
 import type { SeriesAnalysis, SeriesCase } from '../analysis/series.ts';
 import type { Outcome } from '../errors.ts';
@@ -35,7 +35,9 @@ export type TriageContext = {
 
 /** The recorded memory of the service, the baseline in force (null: none), and what the analysis says of the two. */
 export type AnalyzedMemory = {
+  /** Without the instances that nobody saw for long (`unseen`): what they held is not what they hold. */
   memory: ServiceMemory;
+  unseen: readonly InstanceMemory[];
   baseline: Baseline | null;
   seriesCase: SeriesCase;
   analysis: SeriesAnalysis;

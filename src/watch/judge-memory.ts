@@ -3,8 +3,9 @@ import type { Baseline } from '../analysis/baseline.ts';
 import type { ServiceMemory } from '../analysis/memory.ts';
 import type { Policy } from '../analysis/policy.ts';
 import type { SeriesAnalysis } from '../analysis/series.ts';
+import { splitSeen } from '../analysis/seen.ts';
 import { type AnalysisSettings, settingsFrom } from '../analysis/settings.ts';
-import { toSeriesCase } from '../analysis/to-series-case.ts';
+import { runningRelease, toSeriesCase } from '../analysis/to-series-case.ts';
 import type { WatchLook } from './hysteresis.ts';
 
 export type Judged = {
@@ -24,23 +25,19 @@ export function judgeMemory(given: {
   policy: Policy;
   nowSeconds: number;
 }): Judged {
-  const { memory, policy, nowSeconds } = given;
+  const { policy, nowSeconds } = given;
+  const { memory } = splitSeen(given.memory, nowSeconds);
   const running = memory.instances.filter(({ endedAt, samples }) => endedAt === null && samples.length > 0);
   if (running.length === 0) return nothingRuns(memory, policy, nowSeconds);
   const settings = settingsFrom(policy);
-  const analysis = analyzeSeries(toSeriesCase(given), settings);
-  const newest = running.reduce((latest, each) => (startOf(each) > startOf(latest) ? each : latest));
+  const analysis = analyzeSeries(toSeriesCase({ ...given, memory }), settings);
   return {
     signs: toSigns(analysis, presentBytes(analysis.pod, running), settings),
     why: analysis.reasons[0] ?? analysis.state,
-    release: newest.release,
+    release: runningRelease(memory),
     state: analysis.state,
     growth: analysis.growth,
   };
-}
-
-function startOf({ startedAt, samples }: ServiceMemory['instances'][number]): number {
-  return startedAt ?? samples[0]?.[0] ?? 0;
 }
 
 /** Ended processes grow no more; but when the OOM killer ended them, that counts whether or not one runs again. */

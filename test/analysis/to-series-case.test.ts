@@ -83,6 +83,21 @@ describe('the deploy', () => {
   });
 });
 
+it('of a canary is its own, however often workers of the old release are recycled beside it', () => {
+  const workers = [0, 2, 4, 6, 8].map((from) =>
+    instance(`w${from}`, from, from + 2, from === 8 ? {} : { endedAt: (from + 2) * HOUR, endReason: 'recycle' }),
+  );
+  const memory = memoryOf([...workers, instance('canary', 5, 10, { release: 'v2' })], {
+    deploys: [
+      { release: 'v1', at: 0 },
+      { release: 'v2', at: 5 * HOUR },
+    ],
+  });
+  const given = toSeriesCase({ memory, baseline: null, policy: DEFAULT_POLICY, nowSeconds: 10 * HOUR });
+  expect(given.pods.map(({ pod }) => pod)).toEqual(['canary']);
+  expect(given.deployAt).toBe(5 * HOUR);
+});
+
 describe('traffic', () => {
   const rising = Array.from({ length: 121 }, (_, i) => [i * 300, 100 + i] as const);
   const grows = instanceOf(

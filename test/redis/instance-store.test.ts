@@ -74,14 +74,14 @@ describe('the memory of a service', () => {
       services: new Map([['checkout', { site: 'local', limitBytes }]]),
     }).readMemory(service, 3600, AbortSignal.timeout(5000));
 
-  async function record(agoSeconds: number): Promise<void> {
+  async function record(agoSeconds: number, instance = '1.1'): Promise<void> {
     const samples = [0, 15].map((later) => ({
       atMs: (NOW - agoSeconds + later) * 1000,
       rssBytes: 2048,
       anonymousBytes: 1024,
     }));
     const store = createSampleStore({ redis, prefix: PREFIX, keepSeconds: KEEP_SECONDS });
-    await store.append([{ service: 'checkout', instance: '1.1', samples }]);
+    await store.append([{ service: 'checkout', instance, samples }]);
   }
 
   test('is inconclusive without a collector, without an instance and without samples, and says which', async () => {
@@ -108,11 +108,13 @@ describe('the memory of a service', () => {
   test('holds samples, kills of the window and limits; the configured limit wins', async () => {
     await beat(redis, PREFIX, 'local', 'test');
     await store.save('checkout', [aRecord('1.1', { limitBytes: 700 }), aRecord('2.2', { limitBytes: 600 })]);
+    // The limit was raised since.
+    await store.save('checkout', [aRecord('0.2', { limitBytes: 500, endedAt: NOW - 60, endReason: 'oom' })]);
     await store.saveOomKills('checkout', [
       { at: NOW - 7200, instance: '0.1' },
       { at: NOW - 60, instance: '0.2' },
     ]);
-    await record(120);
+    for (const instance of ['0.2', '1.1', '2.2']) await record(120, instance);
     const memory = await read();
     expect(memory).toMatchObject({
       outcome: 'ok',

@@ -78,6 +78,63 @@ describe('the walk', () => {
     expect(report.recommendation.reasons.join()).not.toContain('Reaches the limit');
   });
 
+  it('calls nothing that ended a leak, and still counts how it ended', async () => {
+    const memory = growing();
+    const instances = memory.instances.map((one) => ({ ...one, endedAt: NOW_MS / 1000 - 60 }));
+    const report = async (oomKillsAt: number[]) => {
+      const walk = createWalk(redis, { memory: { readMemory: async () => ok({ ...memory, instances, oomKillsAt }) } });
+      return await walk.run(await walk.open({ service: `ended-${oomKillsAt.length}` }));
+    };
+    const calm = await report([]);
+    expect(calm).toMatchObject({ verdict: 'inconclusive', growth: null, onset: null });
+    expect(calm.recommendation.reasons.join()).toContain('no instance of the service runs');
+    expect(calm.recommendation.reasons.join()).not.toContain('Memory grows');
+    const killed = await report([NOW_MS / 1000 - 900, NOW_MS / 1000 - 60]);
+    expect(killed).toMatchObject({ verdict: 'critical', oomKills: { count: 2 }, recommendation: { action: 'investigate' } });
+  });
+
+  it('does not tell as present what nobody saw for long', async () => {
+    const memory = growing();
+    const [leaking] = memory.instances;
+    if (leaking === undefined) throw new Error('one grows');
+    const late = leaking.samples.map(([at, bytes]) => [at - 36_000, bytes] as const);
+    const instances = [
+      { ...leaking, instance: 'lost', startedAt: NOW_MS / 1000 - 57_600, samples: late },
+      { ...leaking, instance: 'seen', samples: leaking.samples.map(([at], i) => [at, 2e8 + (i % 7) * 1e5] as const) },
+    ];
+    const walk = createWalk(redis, { memory: { readMemory: async () => ok({ ...memory, instances }) } });
+    const report = await walk.run(await walk.open());
+    expect(report.rss.instances.map(({ instance }) => instance)).toEqual(['seen']);
+    expect(report).toMatchObject({ verdict: 'healthy', rss: { bytes: 2e8 + 2e5 } });
+    expect(report.steps[0]?.note).toContain('1 of 2 instances was not seen for 10 h 1 min and is left out');
+
+    const [lost] = instances;
+    const gone = createWalk(redis, { memory: { readMemory: async () => ok({ ...memory, instances: [lost ?? leaking] }) } });
+    const unknown = await gone.run(await gone.open());
+    expect(unknown).toMatchObject({ verdict: 'inconclusive', rss: { bytes: null } });
+    expect(unknown.steps[0]?.note).toContain('no instance of the service was seen for 10 h 1 min');
+  });
+
+  it.each([
+    ['a release that failed to start', [{ release: 'v813', at: -1800 }]],
+    ['a deploy that was told and not seen yet', [{ release: 'v813', at: -60 }]],
+    ['a second deploy of the same release', [{ release: 'v812', at: -60 }]],
+  ])('names the release that runs and the one before it, whatever %s says', async (_name, told) => {
+    const walk = createWalk(redis, {
+      memory: {
+        readMemory: async () => {
+          const memory = growing();
+          const deploys = [{ release: 'v811', at: NOW_MS / 1000 - 90_000 }, ...memory.deploys];
+          return ok({ ...memory, deploys: [...deploys, ...told.map((one) => ({ ...one, at: NOW_MS / 1000 + one.at }))] });
+        },
+      },
+    });
+    const incident = await walk.open();
+    await walk.run(incident);
+    const compared = (await walk.book.savedSteps(incident.id)).find(({ kind }) => kind === 'compare');
+    expect(compared?.finding).toMatchObject({ release: 'v812', previousRelease: 'v811', onset: { release: 'v812' } });
+  });
+
   it('leaves the process alone when it was asked to', async () => {
     const walk = createWalk(redis);
     const report = await walk.run(await walk.open(), FOUR_STEPS, { takeSnapshot: false });

@@ -1,6 +1,7 @@
 /** Prometheus as a source of recorded memory and as the answerer of a runbook's own queries. */
 import type { Logger } from 'pino';
 import type { InstanceMemory, ServiceMemory } from '../../analysis/memory.ts';
+import { tightestLimit } from '../../analysis/seen.ts';
 import type { Metrics } from '../../config/config.ts';
 import { type Failure, failed, type Outcome, ok } from '../../errors.ts';
 import type { MemorySource, QueryRunner } from '../../triage/ports.ts';
@@ -124,13 +125,12 @@ function toMemory(
     limits: seriesIn(answers.limit),
   };
   const instances = markOomKilled(toInstances(rss, companions, window), oomKills ?? [], window);
-  const limits = instances.flatMap((instance) => instance.limitBytes ?? []);
   const note = notesOf(answers);
   return {
     source: 'prometheus',
     ...(note === '' ? {} : { sourceNote: note }),
     instances,
-    limitBytes: limitBytes ?? (limits.length === 0 ? null : Math.min(...limits)),
+    limitBytes: limitBytes ?? tightestLimit(instances, window.endSeconds),
     oomKillsAt: oomKills,
     deploys: toDeploys(instances),
   };

@@ -16,9 +16,3 @@ export function toDeploys(records: readonly InstanceRecord[]): ServiceMemory['de
   }
   return deploys;
 }
-
-/** The lowest limit of the instances; null when none has one. */
-export function tightestLimit(records: readonly InstanceRecord[]): number | null {
-  const limits = records.flatMap(({ limitBytes }) => limitBytes ?? []);
-  return limits.length === 0 ? null : Math.min(...limits);
-}

@@ -1,9 +1,10 @@
 import type { Redis } from 'ioredis';
 import type { HostRoom, InstanceMemory, ServiceMemory } from '../../analysis/memory.ts';
+import { tightestLimit } from '../../analysis/seen.ts';
 import { type Failure, failed, inconclusive, messageOf, type Outcome, ok } from '../../errors.ts';
 import type { MemorySource } from '../../triage/ports.ts';
 import { formatDuration } from '../../units.ts';
-import { tightestLimit, toDeploys } from './collector-lives.ts';
+import { toDeploys } from './collector-lives.ts';
 import { readCollectorStats } from './collector-stats.ts';
 import { HEARTBEAT_TTL_SECONDS, isSiteAlive } from './heartbeat.ts';
 import { createInstanceStore, type InstanceRecord, MAX_RECORDS } from './instance-store.ts';
@@ -67,7 +68,7 @@ export function collectorMemory({
     return ok<ServiceMemory>({
       source: 'collector',
       instances: lives,
-      limitBytes: configured.limitBytes ?? tightestLimit(wanted),
+      limitBytes: configured.limitBytes ?? tightestLimit(lives, nowSeconds),
       oomKillsAt: kills.map(({ at }) => at),
       ...(isHistory ? {} : { looked: toLooked(wanted, stats, nowSeconds) }),
       hosts: toHosts(service, stats),

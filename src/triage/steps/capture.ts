@@ -3,9 +3,10 @@ import type { InstanceMemory, ServiceMemory } from '../../analysis/memory.ts';
 import type { Policy } from '../../analysis/policy.ts';
 import type { Growth, SeriesCase } from '../../analysis/series.ts';
 import { settingsFrom } from '../../analysis/settings.ts';
+import { inconclusive } from '../../errors.ts';
 import type { CaptureFinding } from '../../incident/step-result.ts';
 import { formatBytes, formatDuration, formatRate } from '../../units.ts';
-import type { StepContext, StepOutcome } from '../context.ts';
+import type { AnalyzedMemory, StepContext, StepOutcome } from '../context.ts';
 import { notDone } from './not-done.ts';
 
 const SHOWN_INSTANCES = 20;
@@ -16,10 +17,13 @@ export async function capture({ ports, service, analyze }: StepContext): Promise
   if (answer.outcome !== 'ok') return notDone(answer);
   const nowSeconds = ports.now() / 1000;
   const { policy } = service;
-  const { memory, seriesCase, analysis } = answer.value;
+  const { memory, unseen, seriesCase, analysis } = answer.value;
   const live = liveInstances(memory);
-  if (live.length === 0) return notDone(noInstance(memory, nowSeconds));
-
+  const oomKills = countOomKills(memory, nowSeconds, policy.critical.withinSeconds);
+  if (live.length === 0) {
+    // How the instances ended counts, whether or not one runs again.
+    return { ...notDone(noInstance(answer.value, nowSeconds)), finding: nothingRuns(memory, oomKills) };
+  }
   const growth = analysis.growth ?? growthSoFar(seriesCase, policy);
   const finding: CaptureFinding = {
     kind: 'capture',
@@ -35,14 +39,11 @@ export async function capture({ ports, service, analyze }: StepContext): Promise
     ...(memory.hosts === undefined ? {} : { hosts: [...memory.hosts] }),
     ...(memory.nodes === undefined ? {} : { nodes: memory.nodes }),
     growth,
-    oomKills: countOomKills(memory, nowSeconds, policy.critical.withinSeconds),
+    oomKills,
   };
   const figures = describe(finding, live.length, growth);
-  return {
-    outcome: 'ok',
-    note: memory.sourceNote === undefined ? figures : `${figures} (${memory.sourceNote})`,
-    finding,
-  };
+  const remarks = [...(memory.sourceNote === undefined ? [] : [memory.sourceNote]), ...leftOut(unseen, live.length, nowSeconds)];
+  return { outcome: 'ok', note: remarks.length === 0 ? figures : `${figures} (${remarks.join('; ')})`, finding };
 }
 
 /**
@@ -71,15 +72,42 @@ function newestSampleAt(live: readonly LiveInstance[]): number {
   return Math.max(...live.map((instance) => instance.sampledAt));
 }
 
-function noInstance(memory: ServiceMemory, nowSeconds: number) {
+function nothingRuns({ source }: ServiceMemory, oomKills: CaptureFinding['oomKills']): CaptureFinding {
+  const nothing = { dataAgeSeconds: null, instances: [], limitBytes: null, growth: null };
+  return { kind: 'capture', source, ...nothing, oomKills };
+}
+
+function noInstance({ memory, unseen }: AnalyzedMemory, nowSeconds: number) {
+  const tell = (why: string, tryThis: string) => inconclusive('operator', why, tryThis);
+  if (unseen.length > 0) {
+    const cure = 'Look at the collector of its host, or at the scrapes of Prometheus';
+    return tell(`no instance of the service was seen for ${formatDuration(sinceSeen(unseen, nowSeconds))}`, cure);
+  }
   const ends = memory.instances.flatMap(({ endedAt }) => endedAt ?? []);
-  const last = ends.length === 0 ? '' : `; the last one ended ${formatDuration(nowSeconds - Math.max(...ends))} ago`;
-  return {
-    outcome: 'inconclusive',
-    who: 'operator',
-    why: `no instance of the service runs${last}`,
-    tryThis: 'Start it, or check `sockets` of the service in the configuration',
-  } as const;
+  const ago = ends.length === 0 ? null : formatDuration(nowSeconds - Math.max(...ends));
+  // A target that is no longer scraped looks like one that ended.
+  if (memory.source === 'prometheus') {
+    const last = ago === null ? '' : `; the last one was scraped ${ago} ago`;
+    const cure = 'Start it, or look why its target is not scraped any more';
+    return tell(`no instance of the service runs, as far as Prometheus shows${last}`, cure);
+  }
+  const last = ago === null ? '' : `; the last one ended ${ago} ago`;
+  return tell(
+    `no instance of the service runs${last}`,
+    'Start it, or check `sockets` of the service in the configuration',
+  );
+}
+
+/** Since any of them was seen, seconds. */
+function sinceSeen(unseen: readonly InstanceMemory[], nowSeconds: number): number {
+  return nowSeconds - Math.max(...unseen.map(({ samples }) => samples.at(-1)?.[0] ?? Number.NEGATIVE_INFINITY));
+}
+
+function leftOut(unseen: readonly InstanceMemory[], seen: number, nowSeconds: number): string[] {
+  if (unseen.length === 0) return [];
+  const [was, is] = unseen.length === 1 ? ['was', 'is'] : ['were', 'are'];
+  const since = formatDuration(sinceSeen(unseen, nowSeconds));
+  return [`${unseen.length} of ${unseen.length + seen} instances ${was} not seen for ${since} and ${is} left out`];
 }
 
 function countOomKills(memory: ServiceMemory, nowSeconds: number, windowSeconds: number): CaptureFinding['oomKills'] {

@@ -1,6 +1,7 @@
 import type { Baseline } from '../../analysis/baseline.ts';
 import type { ServiceMemory } from '../../analysis/memory.ts';
 import type { SeriesAnalysis, SeriesCase } from '../../analysis/series.ts';
+import { runningRelease } from '../../analysis/to-series-case.ts';
 import type { CompareFinding } from '../../incident/step-result.ts';
 import { formatBytes, formatDuration, formatRatio } from '../../units.ts';
 import type { StepContext, StepOutcome } from '../context.ts';
@@ -11,6 +12,10 @@ export async function compare({ analyze }: StepContext): Promise<StepOutcome> {
   const answer = await analyze();
   if (answer.outcome !== 'ok') return notDone(answer);
   const { memory, baseline, seriesCase, analysis } = answer.value;
+  if (!memory.instances.some(({ endedAt, samples }) => endedAt === null && samples.length > 0)) {
+    // What ended grows no more, and how it grew is no finding about what starts next.
+    return { outcome: 'inconclusive', note: 'not done: nothing that runs was seen', finding: null };
+  }
   const finding = toFinding(memory, baseline, seriesCase, analysis);
   return { outcome: analysis.verdict === 'inconclusive' ? 'inconclusive' : 'ok', note: describe(finding), finding };
 }
@@ -21,8 +26,7 @@ function toFinding(
   seriesCase: SeriesCase,
   analysis: SeriesAnalysis,
 ): CompareFinding {
-  const releases = memory.deploys.map((deploy) => deploy.release);
-  const deploy = memory.deploys.at(-1) ?? null;
+  const { release, previousRelease, deployedAt } = toReleases(memory, baseline);
   const worst = seriesCase.pods.find((pod) => pod.pod === analysis.pod) ?? null;
   return {
     kind: 'compare',
@@ -37,10 +41,10 @@ function toFinding(
           },
     worstInstance: worst?.pod ?? null,
     worstBytes: worst?.samples.at(-1)?.[1] ?? null,
-    release: deploy?.release ?? null,
-    previousRelease: releases.at(-2) ?? (baseline?.release === deploy?.release ? null : (baseline?.release ?? null)),
-    deployedAt: deploy === null ? null : toTime(deploy.at),
-    onset: toOnset(memory, analysis),
+    release,
+    previousRelease,
+    deployedAt: deployedAt === null ? null : toTime(deployedAt),
+    onset: toOnset(shownDeploys(memory), analysis),
     analysis: {
       verdict: analysis.verdict,
       state: analysis.state,
@@ -57,11 +61,36 @@ function toFinding(
   };
 }
 
+/**
+ * What runs and what ran before it. A deploy that failed, or that was only told yet, is neither; one of the same release
+ * again is no other release. Without a deploy before it, the baseline's release ran before, unless something ran whose
+ * release is not known.
+ */
+function toReleases(memory: ServiceMemory, baseline: Baseline | null) {
+  const { deploys, instances } = memory;
+  const release = runningRelease(memory) ?? deploys.at(-1)?.release ?? null;
+  const at = deploys.findLastIndex((deploy) => deploy.release === release);
+  const before = deploys.slice(0, Math.max(0, at)).findLast((deploy) => deploy.release !== release);
+  const isOther = baseline !== null && baseline.release !== release;
+  const isUnknown = release !== null && instances.some((instance) => instance.release === null);
+  return {
+    release,
+    previousRelease: before?.release ?? (isOther && !isUnknown ? baseline.release : null),
+    deployedAt: deploys[at]?.at ?? null,
+  };
+}
+
+/** Deploys of releases that some process showed; all that were told of, where processes don't tell their release. */
+function shownDeploys({ deploys, instances }: ServiceMemory): ServiceMemory['deploys'] {
+  if (instances.some(({ endedAt, release }) => endedAt === null && release === null)) return deploys;
+  return deploys.filter((deploy) => instances.some(({ release }) => release === deploy.release));
+}
+
 /** Since when it grows, and the release that ran then. */
-function toOnset(memory: ServiceMemory, analysis: SeriesAnalysis): CompareFinding['onset'] {
+function toOnset(deploys: ServiceMemory['deploys'], analysis: SeriesAnalysis): CompareFinding['onset'] {
   if (analysis.onset === null) return null;
   const at = analysis.onset.atSeconds;
-  const release = memory.deploys.findLast((deploy) => deploy.at <= at) ?? null;
+  const release = deploys.findLast((deploy) => deploy.at <= at) ?? null;
   return {
     at: toTime(at),
     release: release?.release ?? null,
