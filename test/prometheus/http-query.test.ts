@@ -106,3 +106,24 @@ test('an abort ends the wait', async () => {
   stop.abort(new Error('shutting down'));
   await expect(asking).rejects.toThrow('shutting down');
 });
+
+test('an answer that the server calls not whole is not taken for a whole one', async () => {
+  const warnings = ['no StoreAPIs matched for this query'];
+  const { answer } = await answerWith([200, JSON.stringify({ ...JSON.parse(EMPTY), warnings })]);
+  expect(answer).toMatchObject({ outcome: 'inconclusive', why: expect.stringContaining('no StoreAPIs matched') });
+
+  const values = Array.from({ length: 40 }, (_, i) => [Date.now() / 1000 - 600 + i * 15, i === 39 ? '0' : '5e8']);
+  const data = { resultType: 'matrix', result: [{ metric: { pod: 'a' }, values }] };
+  await server?.close();
+  server = await startHttp((_, response) => response.end(JSON.stringify({ status: 'success', data, warnings })));
+  const metrics = { rss: 'sum(rss)', limit: null, oomKills: null, release: null, traffic: null };
+  const services = new Map([['checkout', { limitBytes: null, metrics }]]);
+  const memory = await createPrometheus({ url: server.url, services, logger }).readMemory(
+    'checkout',
+    600,
+    new AbortController().signal,
+  );
+  expect(memory).toMatchObject({ value: { sourceNote: expect.stringContaining('no StoreAPIs matched') } });
+  // Zeros are no memory.
+  expect(memory.outcome === 'ok' && memory.value.instances[0]?.samples.at(-1)?.[1]).toBe(5e8);
+});

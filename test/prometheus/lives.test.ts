@@ -59,6 +59,15 @@ describe('which series are one instance', () => {
     ]);
   });
 
+  test('a limit that was raised is not the one of the earlier pod of that name', () => {
+    const rss = [series({ pod: 'a' }, 0, 6000, wave)];
+    const limits = [
+      series({ pod: 'a', uid: 'old' }, 0, 3000, () => 5e8),
+      series({ pod: 'a', uid: 'new' }, 3015, 6000, () => 9e8),
+    ];
+    expect(toInstances(rss, { ...NONE, limits }, WINDOW)).toMatchObject([{ limitBytes: 9e8 }]);
+  });
+
   test('series that differ in image only and run at the same time are two instances', () => {
     const rss = ['x:1', 'x:2'].map((image) => series({ pod: 'a', image }, 0, 6000, wave));
     expect(lives(rss).map(({ instance }) => instance)).toEqual(['a image=x:1', 'a image=x:2']);
@@ -166,4 +175,15 @@ test.each([
   const window = toWindow(1_700_000_000.7, since);
   expect(window.stepSeconds).toBe(stepSeconds);
   expect((window.endSeconds - window.startSeconds) / stepSeconds + 1).toBeLessThanOrEqual(11_000);
+});
+
+test('a kill that two exporters tell of, or one that was restarted tells again, is one', () => {
+  const killed = (instance: string, from: number, until: number) =>
+    series({ pod: 'a', instance, reason: 'OOMKilled' }, from, until, (at) => (at < 1200 ? 0 : 1));
+  const both = [killed('ksm-1', 0, 6000), killed('ksm-2', 0, 6000)];
+  expect(toOomKills(both, WINDOW)).toEqual([1200]);
+  expect(toOomKills([killed('ksm-1', 0, 3000), killed('ksm-3', 3060, 6000)], WINDOW)).toEqual([1200]);
+  // Without a pod, the instance is what was killed.
+  const hosts = ['h1', 'h2'].map((instance) => series({ instance }, 0, 6000, (at) => (at < 1200 ? 0 : 1)));
+  expect(toOomKills(hosts, WINDOW)).toEqual([1200, 1200]);
 });

@@ -144,7 +144,8 @@ describe.skipIf(!HAS_PROMETHEUS)('the real Prometheus', () => {
       },
       { instance: 'c:9000', release: 'v2', startedAt: C_START - 2, endedAt: null, endReason: null, limitBytes: null },
     ]);
-    expect(memory.limitBytes).toBe(1024 * MIB);
+    // That of what runs: b is gone.
+    expect(memory.limitBytes).toBe(2048 * MIB);
     expect(memory.deploys).toEqual([
       { release: 'v1', at: B_START },
       { release: 'v2', at: A_RESTART },
@@ -256,6 +257,10 @@ describe.skipIf(!HAS_PROMETHEUS)('the real Prometheus', () => {
     expect(await ask('no_such_metric')).toMatchObject({
       outcome: 'inconclusive',
       why: expect.stringContaining('no data'),
+    });
+    expect(await ask('oom_total / 0 or limit_bytes * NaN')).toMatchObject({
+      outcome: 'ok',
+      value: [{ value: Infinity }, { value: Number.NaN }],
     });
     expect(await ask('nothing')).toMatchObject({ outcome: 'inconclusive', why: expect.stringContaining('no data') });
     expect(await ask('oom_total[5m]')).toMatchObject({

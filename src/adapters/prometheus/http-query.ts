@@ -17,20 +17,23 @@ const MAX_BYTES = 64 * 2 ** 20;
 const LONGEST_URL = 4000;
 
 const Answer = z.union([
-  z.object({ status: z.literal('success'), data: z.unknown() }),
+  z.object({ status: z.literal('success'), data: z.unknown(), warnings: z.array(z.string()).optional() }),
   z.object({ status: z.literal('error'), errorType: z.string(), error: z.string() }),
 ]);
 
-type Reply = { status: number; text: string };
-type Attempt = { outcome: 'ok'; value: unknown } | (Failure & { isWorthRetrying: boolean });
+/** `warnings`: what the server says of an answer that is not whole, as Thanos does when a store is away. */
+export type Answered = { data: unknown; warnings: readonly string[] };
 
-/** `data` of the answer. `path`: `/api/v1/query` or `/api/v1/query_range`. Throws only what the signal was aborted with. */
+type Reply = { status: number; text: string };
+type Attempt = { outcome: 'ok'; value: Answered } | (Failure & { isWorthRetrying: boolean });
+
+/** `data` and `warnings` of the answer. `path`: `/api/v1/query` or `/api/v1/query_range`. Throws only what the signal was aborted with. */
 export async function requestQuery(
   server: Server,
   path: string,
   parameters: Readonly<Record<string, string>>,
   signal: AbortSignal,
-): Promise<Outcome<unknown>> {
+): Promise<Outcome<Answered>> {
   const deadline = AbortSignal.timeout(Math.ceil(server.deadlineSeconds * 1000));
   const either = AbortSignal.any([signal, deadline]);
   for (let attempt = 0; ; attempt += 1) {
@@ -74,7 +77,10 @@ async function readText(response: Response): Promise<string> {
 
 function understand(server: Server, { status, text }: Reply): Attempt {
   const answer = Answer.safeParse(toJson(text));
-  if (answer.success && answer.data.status === 'success') return { outcome: 'ok', value: answer.data.data };
+  if (answer.success && answer.data.status === 'success') {
+    const { data, warnings = [] } = answer.data;
+    return { outcome: 'ok', value: { data, warnings } };
+  }
   if (status === 401 || status === 403) {
     const cure = 'Let memtriage read it, or point `prometheus.url` at an address that asks for no credentials';
     return final(failed('operator', `Prometheus at ${server.url} refuses access (HTTP ${status})`, cure));

@@ -97,10 +97,16 @@ export function companionsOf(series: readonly LabelledSeries[], labels: Labels):
   return ofInstance.sort((a, b) => firstAt(a) - firstAt(b));
 }
 
-/** The value at or last before `seconds` of what belongs to the instance; of several the lowest. */
+/**
+ * The value at or last before `seconds` of what belongs to the instance; of several the lowest. A series that had ended
+ * by then tells of an earlier life: a pod of a StatefulSet keeps its name when its limit is raised.
+ */
 export function latestAt(series: readonly LabelledSeries[], labels: Labels, seconds: number): number | null {
-  const values = companionsOf(series, labels).flatMap(
-    ({ points }) => points.findLast(([at]) => at <= seconds)?.[1] ?? [],
-  );
+  const last = companionsOf(series, labels).flatMap(({ points }) => {
+    const point = points.findLast(([at]) => at <= seconds);
+    return point === undefined ? [] : [point];
+  });
+  const newest = Math.max(...last.map(([at]) => at));
+  const values = last.filter(([at]) => at > newest - LOOKBACK_SECONDS).map(([, value]) => value);
   return values.length === 0 ? null : Math.min(...values);
 }

@@ -3,13 +3,13 @@ import type { Logger } from 'pino';
 import type { InstanceMemory, ServiceMemory } from '../../analysis/memory.ts';
 import { tightestLimit } from '../../analysis/seen.ts';
 import type { Metrics } from '../../config/config.ts';
-import { type Failure, failed, type Outcome, ok } from '../../errors.ts';
+import { type Failure, failed, inconclusive, type Outcome, ok } from '../../errors.ts';
 import type { MemorySource, QueryRunner } from '../../triage/ports.ts';
 import type { Server } from './http-query.ts';
 import { toInstances } from './lives.ts';
 import { toOomKills } from './oom-kills.ts';
 import { queryRequestRate } from './request-rate.ts';
-import { type LabelledSeries, queryNow, queryRange, toWindow, type Window } from './series-query.ts';
+import { type LabelledSeries, queryNow, queryRange, type Ranged, toWindow, type Window, warningText } from './series-query.ts';
 
 export type Prometheus = QueryRunner &
   MemorySource & {
@@ -61,9 +61,11 @@ export function createPrometheus(options: Options): Prometheus {
       const window = toWindow(now() / 1000, sinceSeconds);
       const answers = await queryAll(server, { ...metrics, rss: metrics.rss }, window, signal);
       if (answers.rss.outcome !== 'ok') return named(answers.rss, service, 'rss');
-      const memory = toMemory(answers, answers.rss.value, { limitBytes, window });
+      const rss = measured(answers.rss.value.series);
+      if (rss.length === 0) return named(neverAboveZero(metrics.rss), service, 'rss');
+      const memory = toMemory(answers, rss, { limitBytes, window });
       logger.debug(
-        { service, series: answers.rss.value.length, stepSeconds: window.stepSeconds },
+        { service, series: rss.length, stepSeconds: window.stepSeconds },
         'memory read from Prometheus',
       );
       return ok(memory);
@@ -71,7 +73,7 @@ export function createPrometheus(options: Options): Prometheus {
   };
 }
 
-type Answer = Outcome<readonly LabelledSeries[]>;
+type Answer = Outcome<Ranged>;
 /** Null: not configured, so not asked. */
 type Answers = {
   rss: Answer;
@@ -118,7 +120,7 @@ function toMemory(
   rss: readonly LabelledSeries[],
   { limitBytes, window }: { limitBytes: number | null; window: Window },
 ): ServiceMemory {
-  const oomKills = answers.oomKills?.outcome === 'ok' ? toOomKills(answers.oomKills.value, window) : null;
+  const oomKills = answers.oomKills?.outcome === 'ok' ? toOomKills(answers.oomKills.value.series, window) : null;
   const companions = {
     starts: seriesIn(answers.starts),
     releases: seriesIn(answers.release),
@@ -137,15 +139,29 @@ function toMemory(
 }
 
 function seriesIn(answer: Answer | null): readonly LabelledSeries[] {
-  return answer?.outcome === 'ok' ? answer.value : [];
+  return answer?.outcome === 'ok' ? answer.value.series : [];
+}
+
+/** No process holds nothing: cAdvisor writes 0 of containers that are gone. */
+function measured(rss: readonly LabelledSeries[]): LabelledSeries[] {
+  return rss
+    .map(({ labels, points }) => ({ labels, points: points.filter(([, bytes]) => bytes > 0) }))
+    .filter(({ points }) => points.length > 0);
+}
+
+function neverAboveZero(promql: string): Failure {
+  return inconclusive('operator', `Prometheus has only zeros for ${promql}`, 'Check the query in Prometheus');
 }
 
 /** The start times are a bonus that nobody asked for: their absence is not told. */
-function notesOf({ limit, oomKills, release }: Answers): string {
-  return Object.entries({ limit, oomKills, release })
-    .flatMap(([metric, answer]) =>
-      answer === null || answer.outcome === 'ok' ? [] : [`metrics.${metric}: ${answer.why}`],
-    )
+function notesOf({ rss, limit, oomKills, release }: Answers): string {
+  return Object.entries({ rss, limit, oomKills, release })
+    .flatMap(([metric, answer]) => {
+      if (answer === null) return [];
+      if (answer.outcome !== 'ok') return [`metrics.${metric}: ${answer.why}`];
+      const { warnings } = answer.value;
+      return warnings.length === 0 ? [] : [`metrics.${metric}: ${warningText(warnings)}`];
+    })
     .join('; ');
 }
 

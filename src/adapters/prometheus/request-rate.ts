@@ -20,7 +20,7 @@ export async function queryRequestRate(
   const answer = await queryRange(server, promql, { ...window, stepSeconds }, signal);
   if (answer.outcome !== 'ok') return answer;
   const total = new Map<number, number>();
-  for (const { points } of answer.value) {
+  for (const { points } of answer.value.series) {
     for (const [at, rate] of points) total.set(at, (total.get(at) ?? 0) + rate);
   }
   return ok([...total].sort((a, b) => a[0] - b[0]));

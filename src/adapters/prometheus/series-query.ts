@@ -7,6 +7,8 @@ export type Labels = Readonly<Record<string, string>>;
 /** `[epochSeconds, value]`, increasing in time, finite values only. */
 export type Point = readonly [seconds: number, value: number];
 export type LabelledSeries = { labels: Labels; points: readonly Point[] };
+/** `warnings`: the server's own, of an answer that is not whole. */
+export type Ranged = { series: readonly LabelledSeries[]; warnings: readonly string[] };
 /** Whole seconds; `endSeconds - startSeconds` is a multiple of the step, so that all queries share one grid. */
 export type Window = { startSeconds: number; endSeconds: number; stepSeconds: number };
 
@@ -53,7 +55,7 @@ export async function queryRange(
   promql: string,
   window: Window,
   signal: AbortSignal,
-): Promise<Outcome<readonly LabelledSeries[]>> {
+): Promise<Outcome<Ranged>> {
   const parameters = {
     query: promql,
     start: String(window.startSeconds),
@@ -62,15 +64,18 @@ export async function queryRange(
   };
   const answer = await requestQuery(server, '/api/v1/query_range', parameters, signal);
   if (answer.outcome !== 'ok') return answer;
-  const data = RangeData.safeParse(answer.value);
-  if (!data.success) return unreadable(server, answer.value);
+  const data = RangeData.safeParse(answer.value.data);
+  if (!data.success) return unreadable(server, answer.value.data);
   const series = data.data.result
     .map(({ metric, values }) => ({ labels: metric, points: values.map(toPoint).filter(isFinite) }))
     .filter(({ points }) => points.length > 0);
-  return series.length === 0 ? noData(promql) : ok(series);
+  return series.length === 0 ? noData(promql) : ok({ series, warnings: answer.value.warnings });
 }
 
-/** The newest value of each series, or that of a scalar (without labels). */
+/**
+ * The newest value of each series, or that of a scalar (without labels); infinite or NaN where Prometheus has it so.
+ * An answer that the server itself calls not whole is a Failure: nothing says of which series the rest is.
+ */
 export async function queryNow(
   server: Server,
   promql: string,
@@ -78,28 +83,40 @@ export async function queryNow(
 ): Promise<Outcome<readonly { labels: Record<string, string>; value: number }[]>> {
   const answer = await requestQuery(server, '/api/v1/query', { query: promql }, signal);
   if (answer.outcome !== 'ok') return answer;
-  const data = InstantData.safeParse(answer.value);
-  if (!data.success) return unreadable(server, answer.value);
+  const { warnings, data: given } = answer.value;
+  const data = InstantData.safeParse(given);
+  if (!data.success) return unreadable(server, given);
   const { resultType, result } = data.data;
   const values = resultType === 'scalar' ? [{ metric: {}, value: result }] : result;
-  const finite = values.flatMap(({ metric, value }) => {
-    const number = toNumber(value[1]);
-    return Number.isFinite(number) ? [{ labels: metric, value: number }] : [];
-  });
-  return finite.length === 0 ? noData(promql) : ok(finite);
+  const read = values.map(({ metric, value }) => ({ labels: metric, value: toNumber(value[1]) }));
+  // One series that is not a number, a ratio over no requests, must not pass for the others beside it.
+  if (read.every(({ value }) => Number.isNaN(value))) return noData(promql);
+  return warnings.length === 0 ? ok(read) : notWhole(promql, warnings);
 }
 
 function toPoint([seconds, text]: readonly [number, string]): Point {
   return [seconds, toNumber(text)];
 }
 
-/** `NaN`, `+Inf` and `-Inf` as Prometheus writes them become NaN: not a measured value of anything here. */
+/** `NaN`, `+Inf` and `-Inf` as Prometheus writes them. */
 function toNumber(text: string): number {
-  return text === '' ? Number.NaN : Number(text);
+  return text === '' ? Number.NaN : Number(text.replace('Inf', 'Infinity'));
 }
 
 function isFinite([, value]: Point): boolean {
   return Number.isFinite(value);
+}
+
+/** Of many warnings one is enough to look at the server. */
+export function warningText([first = '', ...more]: readonly string[]): string {
+  const rest = more.length === 0 ? '' : ` (and ${more.length} more)`;
+  return `Prometheus warns that its answer may not be whole: ${first.slice(0, LONGEST_WARNING)}${rest}`;
+}
+
+const LONGEST_WARNING = 200;
+
+function notWhole(promql: string, warnings: readonly string[]) {
+  return inconclusive('upstream', `${warningText(warnings)}, for ${promql}`, 'Look at the Prometheus server and its stores');
 }
 
 function noData(promql: string) {
