@@ -28,7 +28,8 @@ function parseWithUnit(text: string, units: Readonly<Record<string, number>>): n
 
 /** 2_576_980_378 -> `2.40 GiB`. Three significant figures, binary units. */
 export function formatBytes(bytes: number): string {
-  const sign = bytes < 0 ? '-' : '';
+  // What rounds to nothing has no sign.
+  const sign = bytes <= -0.5 ? '-' : '';
   let value = Math.abs(bytes);
   for (const unit of ['B', 'KiB', 'MiB', 'GiB']) {
     if (value < 999.5) return `${sign}${unit === 'B' ? Math.round(value) : significant(value)} ${unit}`;
@@ -39,7 +40,7 @@ export function formatBytes(bytes: number): string {
 
 /** +164 MiB/h. */
 export function formatRate(bytesPerHour: number): string {
-  return `${bytesPerHour >= 0 ? '+' : ''}${formatBytes(bytesPerHour)}/h`;
+  return `${bytesPerHour > -0.5 ? '+' : ''}${formatBytes(bytesPerHour)}/h`;
 }
 
 /** 13_500 -> `3 h 45 min`. Two units at most; below a minute, seconds. */
@@ -54,6 +55,14 @@ export function formatDuration(seconds: number): string {
   if (hours < 48) return minutes % 60 === 0 ? `${hours} h` : `${hours} h ${minutes % 60} min`;
   const days = Math.floor(hours / 24);
   return hours % 24 === 0 ? `${days} d` : `${days} d ${hours % 24} h`;
+}
+
+/** From here on a straight line says nothing: the end of what a time to a limit is told to. Seconds. */
+const YEAR_SECONDS = 365 * 86_400;
+
+/** A time until something happens if all goes on as now: 13_500 -> `3 h 45 min`, a year or more -> `more than a year`. */
+export function formatTimeLeft(seconds: number): string {
+  return seconds < YEAR_SECONDS ? formatDuration(seconds) : 'more than a year';
 }
 
 /** 0.42 -> `+42 %`. */

@@ -1,4 +1,4 @@
-import { formatBytes, formatDuration, formatRate, formatRatio } from '../units.ts';
+import { formatBytes, formatDuration, formatRate, formatRatio, formatTimeLeft } from '../units.ts';
 import type { Atom } from './atoms.ts';
 import type { Blind } from './blind.ts';
 import type { DeployFinding } from './deploy.ts';
@@ -9,6 +9,7 @@ import { seenSince } from './lives.ts';
 import type { PodFit } from './pods.ts';
 import type { SeriesAnalysis, SeriesCase } from './series.ts';
 import type { AnalysisSettings } from './settings.ts';
+import { isKilledTooOften } from './slo.ts';
 
 /** All that the sentences are made of. */
 export type Told = {
@@ -120,10 +121,14 @@ function deployLine({ deploy, worst }: Told): string | null {
   }
 }
 
-function limitLine({ timeToLimit, seriesCase }: Told): string | null {
+function limitLine({ timeToLimit, seriesCase, worst }: Told): string | null {
   if (timeToLimit === null || seriesCase.limitBytes === null) return null;
   const { estimate, low, high } = timeToLimit;
-  return `Reaches the limit of ${formatBytes(seriesCase.limitBytes)} in ${formatDuration(estimate)} (95 %: ${formatDuration(low)} to ${formatDuration(high)})`;
+  const limit = `the limit of ${formatBytes(seriesCase.limitBytes)}`;
+  if ((worst.presentBytes ?? 0) >= seriesCase.limitBytes) {
+    return `Holds more than ${limit} already: either it is killed any moment, or the limit is another one`;
+  }
+  return `Reaches ${limit} in ${formatTimeLeft(estimate)} (95 %: ${formatTimeLeft(low)} to ${formatTimeLeft(high)})`;
 }
 
 /** "At least": by the lower end of the interval. */
@@ -134,11 +139,19 @@ function burnLine({ burn }: Told): string | null {
   return `Has grown at least ${times}x what its ${allowed}`;
 }
 
-function sloLine({ sloState, overBaselineRatio, settings }: Told): string | null {
+function sloLine({ sloState, overBaselineRatio, settings, seriesCase, worst }: Told): string | null {
   const over = overBaselineRatio === null ? null : `${formatRatio(overBaselineRatio)} against the healthy level`;
   if (sloState === null || sloState === 'ok') return over === null ? null : `Level is ${over}`;
   const { policy } = settings;
   const budget = sloState === 'critical' ? policy.critical : policy.warning;
+  // The level of the worst pod is not what another pod, or the OOM killer, made of the state.
+  if (over !== null && overBaselineRatio !== null && overBaselineRatio <= budget.overRatio) {
+    const { oomKills, withinSeconds } = policy.critical;
+    const isKilled = seriesCase.pods.some((pod) => isKilledTooOften(pod, seriesCase.now, settings));
+    if (sloState === 'critical' && isKilled)
+      return `Killed for memory ${oomKills} times or more in ${formatDuration(withinSeconds)}; the level of ${worst.pod} is ${over}`;
+    return `Over the ${sloState} budget of ${formatRatio(budget.overRatio)} for ${formatDuration(budget.forSeconds)}; ${worst.pod} itself is ${over}`;
+  }
   return `Over the ${sloState} budget of ${formatRatio(budget.overRatio)} for ${formatDuration(budget.forSeconds)}${over === null ? ', or killed too often' : `: ${over}`}`;
 }
 

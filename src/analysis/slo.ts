@@ -25,10 +25,16 @@ export function sloStateOf(seriesCase: SeriesCase, settings: AnalysisSettings): 
   return worst;
 }
 
+/** By the policy's OOM kills, in one pod. */
+export function isKilledTooOften({ restarts }: PodSeries, now: number, { policy }: AnalysisSettings): boolean {
+  const { oomKills, withinSeconds } = policy.critical;
+  const kills = restarts.filter(([t, reason]) => reason === 'oom' && t > now - withinSeconds && t <= now);
+  return kills.length >= oomKills;
+}
+
 function podState(pod: PodSeries, { now, sloBaselineBytes }: SeriesCase, settings: AnalysisSettings): SloState | null {
   const { warning, critical, warmUpSeconds } = settings.policy;
-  const kills = pod.restarts.filter(([t, reason]) => reason === 'oom' && t > now - critical.withinSeconds && t <= now);
-  if (kills.length >= critical.oomKills) return 'critical';
+  if (isKilledTooOften(pod, now, settings)) return 'critical';
   if (sloBaselineBytes === null || !(sloBaselineBytes > 0)) return null;
   const samples = cleanSamples(pod.samples, now);
   const isWarm = ([seconds]: Sample) =>

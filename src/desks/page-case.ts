@@ -10,7 +10,7 @@ import { decidePage } from '../oncall/paging.ts';
 import { type OnCallNow, onCallAt, type Rota } from '../oncall/rota.ts';
 import type { WorkHours } from '../oncall/work-hours.ts';
 import type { Report } from '../report/report.ts';
-import { formatDuration } from '../units.ts';
+import { formatTimeLeft } from '../units.ts';
 import { workPhrase } from './on-call-desk.ts';
 
 export type Known = {
@@ -118,7 +118,7 @@ function whyOf({ service, alerts }: Incident, report: Report | null, trouble: Tr
   const kills = alerts?.kills?.count ?? 0;
   if (trouble === 'oom') return `${service} was killed for memory ${kills === 1 ? 'once' : `${kills} times`}`;
   const left = report?.timeToLimitSeconds;
-  const time = left == null ? '' : `, about ${formatDuration(left.estimate)} to its limit`;
+  const time = left == null ? '' : `, about ${formatTimeLeft(left.estimate)} to its limit`;
   return `memory of ${service} is ${trouble}${time}`;
 }
 

@@ -36,6 +36,10 @@ export const CaptureFinding = z.object({
   kind: z.literal('capture'),
   source: z.string(),
   dataAgeSeconds: z.number().nullable(),
+  /** When the figures were read, RFC 3339; absent in data of older versions. */
+  readAt: z.string().optional(),
+  /** How many run; absent in data of older versions. */
+  running: z.number().optional(),
   /** Live instances, largest first, at most 20. Times RFC 3339. */
   instances: z.array(
     z.object({

@@ -3,7 +3,7 @@ import type { HostRoom } from '../analysis/memory.ts';
 import type { RestartDebt } from '../analysis/restart-debt.ts';
 import type { CaptureFinding, CompareFinding, EvaluateFinding, Move } from '../incident/step-result.ts';
 import type { RunbookMove } from '../runbook/runbook.ts';
-import { formatBytes, formatDuration, formatRate } from '../units.ts';
+import { formatBytes, formatDuration, formatRate, formatTimeLeft } from '../units.ts';
 import { judgeNodes } from './judge-nodes.ts';
 
 /** Of a machine's memory, for its kernel and its page cache: kubelets reserve 6 to 25 % of a node, less the larger it is. */
@@ -43,11 +43,18 @@ export function judgeMoves(moves: readonly RunbookMove[], facts: MoveFacts): Mov
   });
 }
 
-function rollBack({ evaluate }: MoveFacts): Move {
+function rollBack({ evaluate, compare }: MoveFacts): Move {
   const advice = evaluate?.recommendation;
   const name = 'roll back';
   if (advice?.action !== 'rollback') {
-    return no(name, 'nothing', 'not advised: growth did not begin with the release that runs, as far as can be told');
+    // By the recommendation's own reasons: it began with the release, and there is nothing proven to go back to.
+    const why =
+      compare?.analysis.deploy?.rollback === 'yes'
+        ? 'no healthy baseline of the release before is known'
+        : compare === null
+          ? 'whether anything began with the release that runs is not known'
+          : 'growth did not begin with the release that runs, as far as can be told';
+    return no(name, 'nothing', `not advised: ${why}`);
   }
   const way = `${advice.from ?? '?'} → ${advice.to ?? '?'}`;
   return {
@@ -62,11 +69,11 @@ function rollBack({ evaluate }: MoveFacts): Move {
 /** The same load on more instances: each grows that much slower, if its growth follows the load. */
 function addInstances(count: number, facts: MoveFacts): Move {
   const name = `add ${count} instance${count === 1 ? '' : 's'}`;
-  const running = facts.capture?.instances.length ?? 0;
+  const running = facts.capture === null ? 0 : runningOf(facts.capture);
   const left = secondsLeft(facts);
   if (running === 0 || left === null) return no(name, 'not known', 'growth, limit or number of instances is not known');
   const buys = left * (count / running);
-  const gain = `buys about ${formatDuration(buys)} (${running} → ${running + count}), as far as growth follows the shared load`;
+  const gain = `buys about ${formatTimeLeft(buys)} (${running} → ${running + count}), as far as growth follows the shared load`;
   return { name, gain, buysSeconds: buys, state: 'green', guard: 'undone by taking them away again' };
 }
 
@@ -77,7 +84,7 @@ function raiseLimit(by: number, { capture, compare }: MoveFacts): Move {
   if (capture === null || limit === null || growth === null)
     return no(name, 'not known', 'growth or limit is not known');
   const buys = ((limit * by) / growth) * 3600;
-  const gain = `buys about ${formatDuration(buys)} (${formatBytes(limit * by)} at ${formatRate(growth)})`;
+  const gain = `buys about ${formatTimeLeft(buys)} (${formatBytes(limit * by)} at ${formatRate(growth)})`;
   return { name, gain, buysSeconds: buys, ...judgeRoom(capture, limit * by) };
 }
 
@@ -96,7 +103,9 @@ function judgeRoom(capture: CaptureFinding, raiseBytes: number): Pick<Move, 'sta
 const STATES = ['green', 'amber', 'red'];
 
 /** Has each machine that much to spare for each limit on it, and is each machine known? */
-function judgeHosts({ hosts = [], instances }: CaptureFinding, raiseBytes: number): Pick<Move, 'state' | 'guard'> {
+function judgeHosts(capture: CaptureFinding, raiseBytes: number): Pick<Move, 'state' | 'guard'> {
+  const { hosts = [] } = capture;
+  const running = runningOf(capture);
   const fresh = hosts.filter(({ ageSeconds }) => ageSeconds <= ROOM_FRESH_SECONDS);
   const judged = fresh
     .map((host) => ({ host, leftBytes: host.roomBytes - host.limits * raiseBytes - host.totalBytes * RESERVE_RATIO }))
@@ -106,9 +115,9 @@ function judgeHosts({ hosts = [], instances }: CaptureFinding, raiseBytes: numbe
   if (tightest !== undefined && tightest.leftBytes < 0)
     return { state: 'red', guard: `the node has no room: ${figures}` };
   const known = fresh.reduce((sum, host) => sum + host.instances, 0);
-  if (tightest === undefined || known < instances.length) {
+  if (tightest === undefined || known < running) {
     const where =
-      figures === '' ? 'no node was looked at' : `${known} of ${instances.length} instances looked at: ${figures}`;
+      figures === '' ? 'no node was looked at' : `${known} of ${running} instances looked at: ${figures}`;
     return { state: 'amber', guard: `only if the node has that much to spare: look first (${where})` };
   }
   return { state: 'green', guard: `the node has room: ${figures}` };
@@ -127,7 +136,7 @@ function recycleWorst(facts: MoveFacts): Move {
   const fresh = compare?.baseline?.bytes ?? null;
   const worst = compare?.worstBytes ?? null;
   const gained = growth === null || fresh === null || worst === null ? null : ((worst - fresh) / growth) * 3600;
-  const gain = `${gained === null || gained <= 0 ? 'buys a time that is not known' : `buys about ${formatDuration(gained)}`}; it is no fix${debtPhrase(debt)}`;
+  const gain = `${gained === null || gained <= 0 ? 'buys a time that is not known' : `buys about ${formatTimeLeft(gained)}`}; it is no fix${debtPhrase(debt)}`;
   const buysSeconds = gained !== null && gained > 0 ? gained : null;
   if (debt.restartsInDay >= RESTARTS_IN_DAY) {
     return no(
@@ -162,8 +171,15 @@ function secondsLeft({ compare }: MoveFacts): number | null {
   return left !== null && Number.isFinite(left) ? left : null;
 }
 
+/** More than are listed, where there are many. */
+function runningOf({ running, instances }: CaptureFinding): number {
+  return running ?? instances.length;
+}
+
+/** Of what grows: an estimate within its own doubt buys nothing, however near to 0 it is. */
 function growthOf(compare: CompareFinding | null): number | null {
-  const growth = compare?.analysis.growth?.bytesPerHour ?? null;
+  if (compare === null || compare.analysis.state === 'healthy' || compare.analysis.state === 'inconclusive') return null;
+  const growth = compare.analysis.growth?.bytesPerHour ?? null;
   return growth !== null && growth > 0 ? growth : null;
 }
 

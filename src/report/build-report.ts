@@ -1,11 +1,17 @@
-import { DEFAULT_POLICY } from '../analysis/policy.ts';
 import type { Incident } from '../incident/incident.ts';
 import { mostKills } from '../incident/most-kills.ts';
-import type { Finding, StepResult } from '../incident/step-result.ts';
+import type { CaptureFinding, Finding, StepResult } from '../incident/step-result.ts';
 import type { Report } from './report.ts';
 
-/** The report of the steps that were run. Steps that failed are lines in it; what they did not find is null. */
-export function buildReport(incident: Incident, results: readonly StepResult[], generatedAt: string): Report {
+/**
+ * The report of the steps that were run. Steps that failed are lines in it; what they did not find is null.
+ * `killsWithinSeconds`: the policy's, for kills that only alerts told of.
+ */
+export function buildReport(
+  incident: Incident,
+  results: readonly StepResult[],
+  { generatedAt, killsWithinSeconds }: { generatedAt: string; killsWithinSeconds: number },
+): Report {
   const capture = findingOf(results, 'capture');
   const compare = findingOf(results, 'compare');
   const snapshot = findingOf(results, 'snapshot')?.snapshot ?? null;
@@ -38,12 +44,12 @@ export function buildReport(incident: Incident, results: readonly StepResult[], 
     onset: compare?.onset ?? null,
     oomKills: mostKills(capture?.oomKills ?? null, incident.alerts, {
       nowMs: Date.parse(generatedAt),
-      windowSeconds: DEFAULT_POLICY.critical.withinSeconds,
+      windowSeconds: killsWithinSeconds,
     }),
     snapshot,
     pattern: evaluate?.pattern ?? null,
     steps: results.map(({ step, outcome, seconds, note }) => ({ step, outcome, seconds, note })),
-    data: { source: capture?.source ?? 'none', ageSeconds: capture?.dataAgeSeconds ?? null },
+    data: { source: capture?.source ?? 'none', ageSeconds: capture === null ? null : ageOf(capture, generatedAt) },
     ...(moves === undefined ? {} : { moves }),
     checks: results.flatMap(({ finding }) => {
       if (finding?.kind !== 'check') return [];
@@ -51,6 +57,12 @@ export function buildReport(incident: Incident, results: readonly StepResult[], 
       return [{ title, text, links }];
     }),
   };
+}
+
+/** A walk that another bot took up again hours later has the figures of its first steps: they are that much older. */
+function ageOf({ dataAgeSeconds, readAt }: CaptureFinding, generatedAt: string): number | null {
+  if (dataAgeSeconds === null || readAt === undefined) return dataAgeSeconds;
+  return dataAgeSeconds + Math.max(0, Date.parse(generatedAt) - Date.parse(readAt)) / 1000;
 }
 
 /** The finding of one kind among the results, or null. */

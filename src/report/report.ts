@@ -54,7 +54,7 @@ export const Report = z.object({
   snapshot: Snapshot.nullable(),
   pattern: LeakPattern.nullable(),
   steps: z.array(ReportStep).readonly(),
-  /** Age of the newest sample when the verdict was reached, and where the samples came from. */
+  /** Age of the newest sample when the report was made, and where the samples came from. */
   data: z.object({ source: z.string(), ageSeconds: z.number().nullable() }),
   /** What can be done now and undone later, in order; absent: the runbook has no such step. */
   moves: z.array(Move).readonly().optional(),

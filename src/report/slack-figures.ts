@@ -1,5 +1,5 @@
 /** The figures of a report in words: plain text, one phrase each, with unit, window and age. Not yet escaped. */
-import { formatBytes, formatDuration, formatRate } from '../units.ts';
+import { formatBytes, formatDuration, formatRate, formatTimeLeft } from '../units.ts';
 import type { Report } from './report.ts';
 
 /** `RSS 2.40 GiB`. */
@@ -9,7 +9,7 @@ export function rssPhrase({ rss }: Report): string {
 
 /** `3.0× baseline (820 MiB, v811, 6 d old)`. */
 export function baselinePhrase({ rss, baseline, generatedAt }: Report): string {
-  if (baseline === null) return 'no healthy baseline yet';
+  if (baseline === null) return rss.bytes === null ? 'not compared with a baseline' : 'no healthy baseline yet';
   const ageSeconds = (Date.parse(generatedAt) - Date.parse(baseline.recordedAt)) / 1000;
   const age = Number.isFinite(ageSeconds) ? `${formatDuration(ageSeconds)} old` : null;
   const details = [formatBytes(baseline.bytes), baseline.release, age].filter((detail) => detail !== null);
@@ -31,9 +31,10 @@ export function growthPhrase({ growth }: Report): string {
 export function limitPhrase({ rss, timeToLimitSeconds: left }: Report): string {
   if (rss.limitBytes === null) return 'limit not known';
   const limit = `the limit of ${formatBytes(rss.limitBytes)}`;
-  if (left === null || !Number.isFinite(left.estimate)) return limitShare(rss.bytes, rss.limitBytes, limit);
-  const range = `${formatDuration(left.low)} to ${Number.isFinite(left.high) ? formatDuration(left.high) : 'never'}`;
-  return `about ${formatDuration(left.estimate)} to ${limit} (${range})`;
+  const isPassed = rss.bytes !== null && rss.bytes >= rss.limitBytes;
+  if (isPassed || left === null || !Number.isFinite(left.estimate)) return limitShare(rss.bytes, rss.limitBytes, limit);
+  const range = `${formatTimeLeft(left.low)} to ${formatTimeLeft(left.high)}`;
+  return `about ${formatTimeLeft(left.estimate)} to ${limit} (${range})`;
 }
 
 /** `2 OOM kills in 1 h`, or null when there is nothing to say. */
@@ -50,10 +51,10 @@ export function dataPhrase({ data }: Report): string {
 
 /**
  * What grew inside, and the line that fills it: `app.retries.QUEUE (list): 12300 entries more in 10 s, 87 % of the
- * growth, filled at app/retries.py:9`; null when no named container grew.
+ * growth, filled at app/retries.py:9`; null when no named container grew but those that are bounded.
  */
 export function culpritPhrase({ snapshot }: Pick<Report, 'snapshot'>): string | null {
-  const worst = snapshot?.containers.find(({ lengthDiff }) => lengthDiff !== null && lengthDiff > 0);
+  const worst = snapshot?.containers.find(({ lengthDiff, maxLength }) => (lengthDiff ?? 0) > 0 && maxLength === null);
   if (snapshot === null || worst === undefined) return null;
   const share = worst.explainsRatio === null ? '' : `, ${percent(worst.explainsRatio)} of the growth`;
   const site = snapshot.sites.find(({ container }) => container === worst.path);

@@ -30,7 +30,10 @@ export async function triage(incident: Incident, runbook: Runbook, context: Tria
     await ports.incidents.saveStep(incident.id, result);
     results.push(result);
   }
-  const report = buildReport(incident, results, new Date(ports.now()).toISOString());
+  const report = buildReport(incident, results, {
+    generatedAt: new Date(ports.now()).toISOString(),
+    killsWithinSeconds: context.service.policy.critical.withinSeconds,
+  });
   // Published first: storing the report ends the triage, and what ended is not taken up again after a crash.
   await ports.thread.publishReport(incident, report);
   await ports.incidents.saveReport(incident.id, report);

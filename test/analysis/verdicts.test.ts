@@ -124,9 +124,10 @@ describe('what is told besides', () => {
       ...pod,
       restarts: [seriesCase.now - 1800, seriesCase.now - 2400].map((t) => [t, 'oom'] as const),
     }));
-    expect(analyzeSeries({ ...seriesCase, pods }, settings)).toMatchObject({
-      sloState: 'critical',
-      verdict: 'critical',
-    });
+    const killed = analyzeSeries({ ...seriesCase, pods, sloBaselineBytes: 1e12 }, settings);
+    expect(killed).toMatchObject({ sloState: 'critical', verdict: 'critical' });
+    // Far below its baseline: it was killed, not over a budget.
+    expect(killed.reasons.join('\n')).toMatch(/Killed for memory 2 times or more in \d+ h; the level of pod-\d is -/);
+    expect(killed.reasons.join('\n')).not.toMatch(/Over the critical budget/);
   });
 });

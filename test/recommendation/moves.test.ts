@@ -156,6 +156,30 @@ describe('moves', () => {
     expect(move?.guard).toMatch(guard);
   });
 
+  it('count all instances that run, not only those that are listed', () => {
+    const judged = judgeMoves(MOVES, { ...FACTS, ...roomy({}), capture: { ...capture, hosts: [web1], running: 50 } });
+    expect(judged[1]).toMatchObject({ gain: expect.stringContaining('(50 → 52)'), buysSeconds: (2 * HOUR * 2) / 50 });
+    expect(judged[2]).toMatchObject({ state: 'amber', guard: expect.stringContaining('4 of 50 instances looked at') });
+  });
+
+  it('buy nothing against growth that is none', () => {
+    const flat = { ...compare, analysis: { ...compare.analysis, state: 'healthy' as const, timeToLimitSeconds: null } };
+    const judged = judgeMoves(MOVES, { ...FACTS, compare: flat });
+    expect(judged.map(({ buysSeconds }) => buysSeconds)).toEqual([null, null, null, null]);
+    expect(judged[2]?.gain).toBe('not known');
+  });
+
+  it('do not say that growth began before the release where only the baseline is missing', () => {
+    const advice = { ...evaluate.recommendation, action: 'restart' as const };
+    const deploy = { isChangePoint: true, rollback: 'yes' as const };
+    const [rollback] = judgeMoves(MOVES, {
+      ...FACTS,
+      compare: { ...compare, analysis: { ...compare.analysis, deploy } },
+      evaluate: { ...evaluate, recommendation: advice },
+    });
+    expect(rollback?.guard).toBe('not advised: no healthy baseline of the release before is known');
+  });
+
   it('are none where memory is healthy', () => {
     expect(judgeMoves(MOVES, { ...FACTS, evaluate: { ...evaluate, verdict: 'healthy' } })).toEqual([]);
   });

@@ -54,3 +54,10 @@ describe('a process that was only watched for a moment', () => {
 it('a recorded service is judged by its own policy alone', () => {
   expect(recommend(flat('collector', 87), DEFAULT_POLICY).verdict).toBe('healthy');
 });
+
+it('does not call a level healthy that was compared with nothing', () => {
+  const { verdict, recommendation } = recommend(flat('collector', 0.1), DEFAULT_POLICY);
+  expect(verdict).toBe('healthy');
+  expect(recommendation.reasons[0]).not.toContain('where a healthy release has it');
+  expect(recommendation.reasons[0]).toContain('no baseline');
+});

@@ -53,9 +53,31 @@ describe('the report for a terminal', () => {
     const text = renderReportText(anEmptyReport());
     expect(text).toContain("CAN'T TELL");
     expect(text).toContain('RSS not measured');
-    expect(text).toContain('no healthy baseline yet');
+    expect(text).toContain('not compared with a baseline');
     expect(text).not.toMatch(/\b0 B\b|NaN|undefined|null|Infinity/);
     expect(text).not.toMatch(/:\n\n|: *$/m);
+  });
+
+  it('names as culprit no container that is bounded', () => {
+    const report = aReport();
+    const [worst] = report.snapshot?.containers ?? [];
+    if (report.snapshot === null || worst === undefined) throw new Error('the sample report has a culprit');
+    const bounded = { ...worst, path: 'app.recent.SEEN', maxLength: 100_000, lengthDiff: 90_000 };
+    const text = renderReportText({ ...report, snapshot: { ...report.snapshot, containers: [bounded, worst] } });
+    expect(text).not.toContain('app.recent.SEEN');
+    expect(text).toContain(`${worst.path} (`);
+  });
+
+  it('tells an open end, a limit that is passed and what rounds to nothing in words', () => {
+    const bytes = 2 * 1024 ** 3;
+    const left = (limitBytes: number, estimate: number, high: number) => {
+      const timeToLimitSeconds = { estimate, low: 0, high };
+      return renderReportText(aReport({ rss: { bytes, limitBytes, instances: [] }, timeToLimitSeconds }));
+    };
+    expect(left(2 * bytes, 7200, 365 * 86_400)).toContain('about 2 h to the limit of 4.00 GiB (0 s to more than a year)');
+    const still = { bytesPerHour: -0.3, low: -0.4, high: 0.2, windowSeconds: 3600, samples: 240 };
+    expect(renderReportText(aReport({ growth: still }))).toContain('+0 B/h (95 %: +0 to +0 B/h, over 1 h)');
+    expect(left(bytes / 2, 0, 0)).toContain('200 % of the limit of 1.00 GiB');
   });
 
   it.each([

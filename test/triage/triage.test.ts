@@ -144,6 +144,19 @@ describe('the walk', () => {
   });
 });
 
+it('tells the age of figures that a bot read which died before the report', async () => {
+  const walk = createWalk(redis);
+  const incident = await walk.open();
+  const { incidents } = walk.ports;
+  const crash = async () => await Promise.reject(new Error('killed'));
+  walk.ports.incidents = { ...incidents, saveReport: crash };
+  await expect(walk.run(incident)).rejects.toThrow('killed');
+  walk.ports.incidents = incidents;
+  walk.ports.now = () => NOW_MS + 5 * 3_600_000;
+  const report = await walk.run(incident);
+  expect(report.data.ageSeconds).toBe(5 * 3600 + 60);
+});
+
 describe('a walk that was interrupted', () => {
   const points = ['saved capture', 'saved compare', 'saved snapshot', 'saved evaluate', 'published'];
 

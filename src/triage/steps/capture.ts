@@ -28,6 +28,8 @@ export async function capture({ ports, service, analyze }: StepContext): Promise
   const finding: CaptureFinding = {
     kind: 'capture',
     source: memory.source,
+    readAt: new Date(nowSeconds * 1000).toISOString(),
+    running: live.length,
     dataAgeSeconds: Math.max(0, nowSeconds - newestSampleAt(live)),
     instances: live.slice(0, SHOWN_INSTANCES).map(({ instance, rssBytes, release, startedAt }) => ({
       instance,
