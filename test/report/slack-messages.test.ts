@@ -76,7 +76,7 @@ describe('the root of a report', () => {
     });
     expect(shown(renderReportRoot(blind, context)).split('\n').slice(0, 6)).toEqual([
       "🟠 *checkout* — *CAN'T TELL*",
-      'RSS not measured · no healthy baseline yet · growth not measured · limit not known',
+      'RSS not measured · not compared with a baseline · growth not measured · limit not known',
       '*Why:* no reason was given',
       '*Do:* cure what was not measured and ask again; nothing is advised until then (confidence low)',
       '*Would change this:* nothing known',
