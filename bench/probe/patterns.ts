@@ -48,7 +48,7 @@ async function patternOf(python: string, program: string) {
     const outcome = await lookTwice(subject, { ...context, windowSeconds: 0.8, traceWindow: null });
     if (outcome.outcome !== 'ok') throw new Error(outcome.why);
     const { name, confidence } = classifyPattern(outcome.value, { growthBytesPerHour: null, state: 'leak' });
-    return { name, confidence, owner: outcome.value.containers[0]?.path };
+    return { name, confidence, owner: outcome.value.containers?.[0]?.path };
   } finally {
     await target.end();
   }

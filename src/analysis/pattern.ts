@@ -119,7 +119,11 @@ function byWeakOwner(facts: GrowthFacts): LeakPattern | null {
 
 function unknown(facts: GrowthFacts): LeakPattern {
   const evidence = facts.isInside
-    ? ['no container reachable from a module explains the growth']
+    ? [
+        facts.isCompared
+          ? 'no container reachable from a module explains the growth'
+          : 'which containers grew was not seen',
+      ]
     : ['the inside of the process was not seen', ...facts.kinds];
   return found('inconclusive', 'low', evidence, facts.bystanders);
 }

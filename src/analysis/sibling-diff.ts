@@ -91,12 +91,12 @@ function toDiff(subject: { instance: string; release: string | null }, here: Hel
   return { ...subject, typesDiff: diffTypes(here, there), containersDiff: diffContainers(here, there) };
 }
 
-function diffTypes(here: Held, there: Held): SnapshotType[] {
+function diffTypes(here: Held, there: Held): SnapshotType[] | null {
   const counted = there.types;
-  if (counted === null) return [];
+  if (counted === null || here.types === null) return null;
   const counts = new Map(counted.map(({ type, count }) => [type, count]));
   const unlisted = least(counted.map(({ count }) => count));
-  return (here.types ?? [])
+  return here.types
     .map(({ type, count }) => ({ type, count, countDiff: count - (counts.get(type) ?? Math.min(unlisted, count)) }))
     .filter(({ count, countDiff }) => isWorthTelling(countDiff, count))
     .toSorted((a, b) => Math.abs(b.countDiff) - Math.abs(a.countDiff))
@@ -105,10 +105,10 @@ function diffTypes(here: Held, there: Held): SnapshotType[] {
 
 function diffContainers(here: Held, there: Held): SiblingDiff['containersDiff'] {
   const listed = there.containers;
-  if (listed === null) return [];
+  if (listed === null || here.containers === null) return null;
   const lengths = new Map(listed.map((row) => [keyOf(row), row.length]));
   const unlisted = least(listed.map(({ length }) => length));
-  return (here.containers ?? [])
+  return here.containers
     .map((row) => ({
       path: row.path,
       type: row.type,

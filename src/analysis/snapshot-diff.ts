@@ -35,7 +35,7 @@ export function toSnapshot(
     rssDeltaBytes,
     longestPauseSeconds: longestPause(first?.inside ?? null, second.inside),
     layers: toLayers(second, first),
-    sites: [],
+    sites: null,
     containers: toContainers(second.inside, windowSeconds, rssDeltaBytes),
     types: toTypes(first?.inside ?? null, second.inside),
     gc: toGc(first?.inside?.runtime ?? null, second.inside?.runtime ?? null, windowSeconds),
@@ -71,8 +71,9 @@ function toContainers(
   inside: InsideLook | null,
   windowSeconds: number,
   rssDeltaBytes: number | null,
-): SnapshotContainer[] {
-  const found = [...(inside?.census?.containers ?? []), ...(inside?.child?.containers ?? [])];
+): SnapshotContainer[] | null {
+  if (inside?.census == null && inside?.child == null) return null;
+  const found = [...(inside.census?.containers ?? []), ...(inside.child?.containers ?? [])];
   const rows = found.map((container) => toContainer(container, windowSeconds, rssDeltaBytes));
   return rows.toSorted((a, b) => grownBytes(b) - grownBytes(a) || b.length - a.length).slice(0, MOST_CONTAINERS);
 }
@@ -92,17 +93,25 @@ function toContainer(row: CensusContainer, windowSeconds: number, rssDeltaBytes:
   };
 }
 
+/** Was a container looked for twice, so that one that is not told did not grow? */
+export function wereContainersCompared({ containers, windowSeconds }: Snapshot): boolean {
+  if (containers === null || windowSeconds <= 0) return false;
+  return containers.length === 0 || containers.some(({ lengthDiff }) => lengthDiff !== null);
+}
+
 /** Bytes by which a container grew in the window; 0 when it is not known to have grown. */
 export function grownBytes(container: Pick<SnapshotContainer, 'lengthDiff' | 'bytesPerEntry'>): number {
   return Math.max(0, container.lengthDiff ?? 0) * (container.bytesPerEntry ?? 1);
 }
 
-function toTypes(first: InsideLook | null, second: InsideLook | null): SnapshotType[] {
+function toTypes(first: InsideLook | null, second: InsideLook | null): SnapshotType[] | null {
   const whole = second?.child?.types ?? null;
   if (whole !== null) return ranked(whole);
+  const counted = second?.types?.types ?? null;
+  if (counted === null) return null;
   const before = first?.types?.types ?? null;
   const counts = new Map(before?.map(({ type, count }) => [type, count]));
-  const rows = (second?.types?.types ?? []).map(({ type, count }) => {
+  const rows = counted.map(({ type, count }) => {
     const earlier = counts.get(type);
     return { type, count, countDiff: earlier === undefined ? null : count - earlier };
   });

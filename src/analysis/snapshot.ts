@@ -2,7 +2,8 @@ import { z } from 'zod';
 
 /**
  * What a look into a live process found: two looks `windowSeconds` apart and their difference.
- * Bounded lists (top N), names, types, counts and sizes only: never values. What was not measured is null.
+ * Bounded lists (top N), names, types, counts and sizes only: never values. What was not measured is null; an empty list
+ * was measured, and nothing was found.
  */
 const count = z.number().nullable();
 
@@ -138,19 +139,20 @@ export const Snapshot = z.object({
   longestPauseSeconds: count,
   cost: SnapshotCost.nullable().optional(),
   layers: z.array(SnapshotLayer),
-  sites: z.array(SnapshotSite),
-  containers: z.array(SnapshotContainer),
-  types: z.array(SnapshotType),
+  /** Null: no allocating lines were traced. */
+  sites: z.array(SnapshotSite).nullable(),
+  containers: z.array(SnapshotContainer).nullable(),
+  types: z.array(SnapshotType).nullable(),
   gc: SnapshotGc.nullable(),
   process: SnapshotProcess.nullable(),
   sibling: z
     .object({
       instance: z.string(),
       release: z.string().nullable(),
-      typesDiff: z.array(SnapshotType),
-      containersDiff: z.array(
-        z.object({ path: z.string(), type: z.string(), length: z.number(), lengthDiff: z.number() }),
-      ),
+      typesDiff: z.array(SnapshotType).nullable(),
+      containersDiff: z
+        .array(z.object({ path: z.string(), type: z.string(), length: z.number(), lengthDiff: z.number() }))
+        .nullable(),
       /** RFC 3339: it is no sibling of the same moment, but the census that was stored with the baseline then. */
       recordedAt: z.string().optional(),
     })

@@ -11,3 +11,9 @@ export function comparedWith(
   const age = formatDuration((Date.parse(takenAt) - Date.parse(recordedAt)) / 1000);
   return `Compared with the census${of} at its baseline, ${age} old (${instance})`;
 }
+
+/** Which of the two lists nobody could compare, since one of the processes did not tell it. Plain text. */
+export function notCompared({ containersDiff, typesDiff }: NonNullable<Snapshot['sibling']>): string[] {
+  const missing = [containersDiff === null ? ['containers'] : [], typesDiff === null ? ['types'] : []].flat();
+  return missing.map((list) => `${list} were not compared`);
+}

@@ -3,7 +3,7 @@ import { notesOf } from '../analysis/broken-off.ts';
 import { describeCost } from '../analysis/look-cost.ts';
 import type { Snapshot } from '../analysis/snapshot.ts';
 import { formatBytes, formatDuration } from '../units.ts';
-import { comparedWith } from './compared-with.ts';
+import { comparedWith, notCompared } from './compared-with.ts';
 import type { Report } from './report.ts';
 import { headline } from './slack-advice.ts';
 import {
@@ -89,14 +89,16 @@ function layerLines({ layers, windowSeconds }: Snapshot): string[] {
 function siblingLines({ sibling, takenAt }: Snapshot): string[] {
   if (sibling === null) return [];
   const { containersDiff, typesDiff } = sibling;
-  const containers = containersDiff
+  const containers = (containersDiff ?? [])
     .slice(0, SHOWN)
     .map(({ path, length, lengthDiff }) => `${path}: ${length} entries, ${signed(lengthDiff)}`);
-  const types = typesDiff
+  const types = (typesDiff ?? [])
     .slice(0, SHOWN)
     .map(({ type, count, countDiff }) => `${type}: ${count}, ${signed(countDiff)}`);
-  const rows = [...containers, ...types];
-  return list(comparedWith(sibling, takenAt), rows.length === 0 ? ['no container or type differs by much'] : rows);
+  const rows = [...containers, ...types, ...notCompared(sibling)];
+  const compared = [containersDiff === null ? [] : ['container'], typesDiff === null ? [] : ['type']].flat();
+  const same = containers.length + types.length > 0 ? [] : [`no ${compared.join(' or ')} differs by much`];
+  return list(comparedWith(sibling, takenAt), [...same, ...rows]);
 }
 
 function signed(difference: number | null): string {

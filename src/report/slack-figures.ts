@@ -54,10 +54,10 @@ export function dataPhrase({ data }: Report): string {
  * growth, filled at app/retries.py:9`; null when no named container grew but those that are bounded.
  */
 export function culpritPhrase({ snapshot }: Pick<Report, 'snapshot'>): string | null {
-  const worst = snapshot?.containers.find(({ lengthDiff, maxLength }) => (lengthDiff ?? 0) > 0 && maxLength === null);
+  const worst = snapshot?.containers?.find(({ lengthDiff, maxLength }) => (lengthDiff ?? 0) > 0 && maxLength === null);
   if (snapshot === null || worst === undefined) return null;
   const share = worst.explainsRatio === null ? '' : `, ${percent(worst.explainsRatio)} of the growth`;
-  const site = snapshot.sites.find(({ container }) => container === worst.path);
+  const site = snapshot.sites?.find(({ container }) => container === worst.path);
   const line = site === undefined ? '' : `, filled at ${site.file}:${site.line}`;
   return `${worst.path} (${worst.type}): ${worst.lengthDiff} entries more in ${formatDuration(snapshot.windowSeconds)}${share}${line}`;
 }

@@ -2,8 +2,9 @@
 import { notesOf } from '../analysis/broken-off.ts';
 import { describeCost } from '../analysis/look-cost.ts';
 import type { Snapshot } from '../analysis/snapshot.ts';
+import { wereContainersCompared } from '../analysis/snapshot-diff.ts';
 import { formatBytes, formatDuration } from '../units.ts';
-import { comparedWith } from './compared-with.ts';
+import { comparedWith, notCompared } from './compared-with.ts';
 import { processFigures } from './process-figures.ts';
 import type { Report } from './report.ts';
 import {
@@ -106,7 +107,9 @@ function patternPart({ pattern }: Report): Part {
 }
 
 /** Those that grew; without a second look, the largest. */
-function containersPart({ containers }: Snapshot): Part {
+function containersPart(snapshot: Snapshot): Part {
+  const { containers } = snapshot;
+  if (containers === null) return notSeen('Containers, by owner');
   const shown = containers.filter(({ lengthDiff }) => lengthDiff === null || lengthDiff > 0);
   const lines = shown
     .slice(0, TOP)
@@ -116,10 +119,13 @@ function containersPart({ containers }: Snapshot): Part {
       const bound = maxLength === null ? '' : `, bounded at ${maxLength}`;
       return `${code(path, 200)} ${escapeMrkdwn(type, 60)}: ${length} entries, ${difference(lengthDiff)}${rate}${share}${bound}`;
     });
-  return { title: 'Containers that grew, by owner', lines: [...lines, ...more(shown.length)] };
+  const title = wereContainersCompared(snapshot) ? 'Containers that grew, by owner' : 'Largest containers, by owner';
+  return { title, lines: [...lines, ...more(shown.length)] };
 }
 
 function sitesPart({ sites }: Snapshot): Part {
+  // Why no lines were traced stands in the notes, where somebody wanted them.
+  if (sites === null) return { title: 'Lines of code that allocated', lines: [] };
   const lines = sites.slice(0, TOP).map(({ file, line, sizeDiffBytes, countDiff, traceback, container }) => {
     const caller = traceback.at(-1);
     const fills = container == null ? '' : ` fills ${code(container, 200)},`;
@@ -129,10 +135,16 @@ function sitesPart({ sites }: Snapshot): Part {
 }
 
 function typesPart({ types }: Snapshot): Part {
+  if (types === null) return notSeen('Types');
   const lines = types
     .slice(0, TOP)
     .map(({ type, count, countDiff }) => `${code(type, 200)} ${count}, ${difference(countDiff)}`);
   return { title: 'Types', lines: [...lines, ...more(types.length)] };
+}
+
+/** As the reasons say why. */
+function notSeen(title: string): Part {
+  return { title, lines: ['not measured: see the notes'] };
 }
 
 function layersPart({ layers }: Snapshot): Part {
@@ -167,12 +179,12 @@ function processPart(snapshot: Snapshot): Part {
 
 function siblingPart({ sibling, takenAt }: Snapshot): Part {
   if (sibling === null) return { title: 'Sibling', lines: [] };
-  const containers = sibling.containersDiff.map(({ path, lengthDiff }) => [path, lengthDiff, ' entries'] as const);
-  const types = sibling.typesDiff.map(({ type, countDiff }) => [type, countDiff, ''] as const);
+  const containers = (sibling.containersDiff ?? []).map(({ path, lengthDiff }) => [path, lengthDiff, ' entries'] as const);
+  const types = (sibling.typesDiff ?? []).map(({ type, countDiff }) => [type, countDiff, ''] as const);
   const lines = [...containers.slice(0, TOP), ...types.slice(0, TOP)];
   return {
     title: escapeMrkdwn(comparedWith(sibling, takenAt), 200),
-    lines: lines.map(([name, diff, unit]) => `${code(name, 200)} ${difference(diff)}${unit}`),
+    lines: [...lines.map(([name, diff, unit]) => `${code(name, 200)} ${difference(diff)}${unit}`), ...notCompared(sibling)],
   };
 }
 

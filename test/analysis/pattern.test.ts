@@ -36,7 +36,7 @@ function snapshot(facts: Partial<Snapshot>): Snapshot {
     rssDeltaBytes: 10 * MB,
     longestPauseSeconds: 0.002,
     layers: layers(9 * MB, 1 * MB, 0),
-    sites: [],
+    sites: null,
     containers: [],
     types: [],
     gc: {

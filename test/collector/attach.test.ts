@@ -60,7 +60,7 @@ test('a process without a probe gets one where the service allows it, and is com
     if (answer.outcome !== 'ok') throw new Error(answer.why);
     expect(answer.value).toMatchObject({ instance, release: 'v2', sibling: { release: 'v1' } });
     expect(answer.value.notes.join(' ')).toContain('the probe was attached to the running process');
-    expect(answer.value.containers[0]).toMatchObject({ path: '__main__.SESSIONS', type: 'dict' });
+    expect(answer.value.containers?.[0]).toMatchObject({ path: '__main__.SESSIONS', type: 'dict' });
     expect(answer.value.sibling?.instance).toContain(`${sibling.pid}.`);
   } finally {
     stop.abort();

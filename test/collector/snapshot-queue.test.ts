@@ -13,7 +13,7 @@ import { type SnapshotWorkerOptions, startSnapshotWorker } from '../../src/adapt
 import { lookSoFarKey } from '../../src/adapters/redis/keys.ts';
 import { createLooksSoFar } from '../../src/adapters/redis/looks-so-far.ts';
 import { upTo } from '../../src/analysis/broken-off.ts';
-import { Snapshot } from '../../src/analysis/snapshot.ts';
+import { Snapshot, type SnapshotContainer } from '../../src/analysis/snapshot.ts';
 import { inconclusive, ok } from '../../src/errors.ts';
 import { startRedis, type TestRedis } from '../support/redis.ts';
 
@@ -332,7 +332,7 @@ test('a huge snapshot is cut to 64 KiB and stays one', () => {
   const huge = { ...aSnapshot('1.1', 1), containers: Array.from({ length: 5000 }, () => container) };
   const bounded = boundSnapshot(huge);
   expect(Buffer.byteLength(JSON.stringify(bounded))).toBeLessThanOrEqual(MAX_SNAPSHOT_BYTES);
-  expect(bounded.containers.length).toBeGreaterThan(0);
+  expect(bounded.containers?.length).toBeGreaterThan(0);
   expect(Snapshot.safeParse(bounded).success).toBe(true);
 });
 
@@ -344,7 +344,7 @@ function gate() {
   return { open, opened };
 }
 
-function aContainer(path: string): Snapshot['containers'][number] {
+function aContainer(path: string): SnapshotContainer {
   const unknown = {
     lengthDiff: null,
     growthPerMinute: null,

@@ -51,7 +51,7 @@ it('a target that is killed between the looks leaves what the first one saw, and
   };
   const snapshot = seen(await lookTwice(subject, { ...context, keep }));
   expect(snapshot).toMatchObject({ windowSeconds: 0, rssDeltaBytes: null, containers: QUEUE });
-  expect(snapshot.types.length).toBeGreaterThan(5);
+  expect(snapshot.types?.length).toBeGreaterThan(5);
   expect(snapshot.layers.map(({ layer }) => layer)).toContain('python-objects');
   expect(snapshot.brokenOff?.rung).toBe('first-look');
   expect(why(snapshot)).toMatch(
@@ -68,10 +68,10 @@ it('one that is killed while its probe works is still known from outside', async
 
 it('one that is killed in the tracing window leaves what grew, without the lines', async () => {
   const snapshot = seen(await lookTwice(subject, { ...context, transport: killedDuring('window') }));
-  expect(snapshot.containers[0]).toMatchObject({ path: 'app.retries.QUEUE' });
-  expect(snapshot.containers[0]?.lengthDiff).toBeGreaterThan(20);
+  expect(snapshot.containers?.[0]).toMatchObject({ path: 'app.retries.QUEUE' });
+  expect(snapshot.containers?.[0]?.lengthDiff).toBeGreaterThan(20);
   expect(snapshot.brokenOff?.rung).toBe('second-look');
-  expect(snapshot.sites).toEqual([]);
+  expect(snapshot.sites).toBeNull();
 });
 
 it.each([

@@ -34,7 +34,7 @@ describe.each(pythons)('the pattern of a real leak in CPython $version', ({ path
     ['bound_methods', 'callback-cycle', 'app.listeners'],
   ])('%s is %s in %s', async (program, name, owner) => {
     const { snapshot, pattern } = await lookAt(path, program);
-    expect(snapshot.containers[0]?.path).toBe(owner);
+    expect(snapshot.containers?.[0]?.path).toBe(owner);
     expect(pattern).toMatchObject({ name, confidence: 'high' });
   });
 

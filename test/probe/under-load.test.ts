@@ -117,7 +117,7 @@ describe.skipIf(!canInstall)('a server under load, while every rung of the ladde
       if (look.outcome === 'ok')
         expect(look.value.notes.filter((note) => /ended early|not measured/.test(note))).toEqual([]);
     }
-    const paths = looks.map((look) => (look.outcome === 'ok' ? look.value.containers[0]?.path : null));
+    const paths = looks.map((look) => (look.outcome === 'ok' ? look.value.containers?.[0]?.path : null));
     expect(paths).toContain('web_app.SESSIONS');
     expect(errors).not.toMatch(/Traceback|SIGKILL|SIGABRT|timeout/i);
   });

@@ -214,7 +214,7 @@ describe('whatever comes in', () => {
             ...snapshot,
             instance: name,
             containers: notes.map(
-              () => ({ ...snapshot.containers[0], path, type: name, length: 1, lengthDiff: 1 }) as never,
+              () => ({ ...snapshot.containers?.[0], path, type: name, length: 1, lengthDiff: 1 }) as never,
             ),
             sites: notes.map(() => ({ file: path, line: 1, sizeDiffBytes: 1, countDiff: 1, traceback: [path] })),
             types: notes.map(() => ({ type: path, count: 1, countDiff: null })),

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { Report } from '../../src/report/report.ts';
 import { renderReportHtml } from '../../src/report/report-html.ts';
 import { renderReportText } from '../../src/report/report-text.ts';
+import { renderReportThread } from '../../src/report/slack-thread.ts';
 import { aReport } from '../slack/reports.ts';
 
 /** Nothing could be measured. */
@@ -56,6 +57,22 @@ describe('the report for a terminal', () => {
     expect(text).toContain('not compared with a baseline');
     expect(text).not.toMatch(/\b0 B\b|NaN|undefined|null|Infinity/);
     expect(text).not.toMatch(/:\n\n|: *$/m);
+  });
+
+  it('says of an inside that was not seen no more than that', () => {
+    const report = aReport();
+    if (report.snapshot === null) throw new Error('the sample report has a snapshot');
+    const sibling = { instance: '7.7', release: 'v1', typesDiff: null, containersDiff: [] };
+    const blind = { ...report.snapshot, sites: null, containers: null, types: null, sibling };
+    const text = renderReportText({ ...report, snapshot: blind });
+    expect(text).toContain('no container differs by much');
+    expect(text).toContain('types were not compared');
+    const thread = renderReportThread({ ...report, snapshot: blind }).map((message) => message.text);
+    expect(thread.join('\n')).toContain('Containers, by owner:\nnot measured');
+    expect(thread.join('\n')).not.toContain('Containers that grew');
+    const once = report.snapshot.containers?.map((one) => ({ ...one, lengthDiff: null })) ?? null;
+    const looked = renderReportThread({ ...report, snapshot: { ...report.snapshot, containers: once } });
+    expect(looked.map((message) => message.text).join()).toContain('Largest containers, by owner');
   });
 
   it('names as culprit no container that is bounded', () => {

@@ -17,21 +17,22 @@ export function boundSnapshot(snapshot: Snapshot): Snapshot {
 function cut(snapshot: Snapshot, top: number, length: number): Snapshot {
   const text = (value: string) => (value.length > length ? `${value.slice(0, length - 1)}…` : value);
   const first = <T>(list: readonly T[]) => list.slice(0, top);
+  const measured = <T>(list: readonly T[] | null, short: (one: T) => T) => list && first(list).map(short);
   const { sibling } = snapshot;
   return {
     ...snapshot,
     layers: snapshot.layers.slice(0, 12),
-    sites: first(snapshot.sites).map((site) => ({
+    sites: measured(snapshot.sites, (site) => ({
       ...site,
       file: text(site.file),
       traceback: first(site.traceback).map(text),
     })),
-    containers: first(snapshot.containers).map((container) => ({ ...container, ...names(container, text) })),
-    types: first(snapshot.types).map((type) => ({ ...type, type: text(type.type) })),
+    containers: measured(snapshot.containers, (container) => ({ ...container, ...names(container, text) })),
+    types: measured(snapshot.types, (type) => ({ ...type, type: text(type.type) })),
     sibling: sibling && {
       ...sibling,
-      typesDiff: first(sibling.typesDiff).map((type) => ({ ...type, type: text(type.type) })),
-      containersDiff: first(sibling.containersDiff).map((one) => ({ ...one, ...names(one, text) })),
+      typesDiff: measured(sibling.typesDiff, (type) => ({ ...type, type: text(type.type) })),
+      containersDiff: measured(sibling.containersDiff, (one) => ({ ...one, ...names(one, text) })),
     },
     notes: snapshot.notes.slice(0, TOP).map(text),
   };

@@ -1,7 +1,7 @@
 import { formatBytes } from '../../units.ts';
 import type { MemoryState } from '../series.ts';
 import type { Snapshot, SnapshotContainer, SnapshotLayer } from '../snapshot.ts';
-import { grownBytes } from '../snapshot-diff.ts';
+import { grownBytes, wereContainersCompared } from '../snapshot-diff.ts';
 
 export type PatternContext = {
   /** Growth of the recorded series; null when there is none. Bytes an hour. */
@@ -42,6 +42,8 @@ export type GrowthFacts = {
   /** Sentences: where the newest entries of a container were allocated, as far as a tracing window saw. */
   linesOf: (path: string) => readonly string[];
   isInside: boolean;
+  /** Named containers were looked at, twice. */
+  isCompared: boolean;
   /** Sentences: which kinds of memory grew, where only the outside was seen. */
   kinds: readonly string[];
 };
@@ -51,7 +53,7 @@ const NOISE_BYTES = 1_300_000;
 
 export function growthFacts(snapshot: Snapshot, context: PatternContext): GrowthFacts {
   const growthBytes = growthInWindow(snapshot, context.growthBytesPerHour);
-  const grown = snapshot.containers.filter(({ lengthDiff }) => (lengthDiff ?? 0) > 0);
+  const grown = (snapshot.containers ?? []).filter(({ lengthDiff }) => (lengthDiff ?? 0) > 0);
   const suspects = grown
     .filter((container) => !isBounded(container))
     .map((container) => toSuspect(container, growthBytes))
@@ -71,10 +73,11 @@ export function growthFacts(snapshot: Snapshot, context: PatternContext): Growth
     bystanders: grown.filter(isBounded).map(describeBounded),
     ownerless: suspects.length === 0 ? [] : [`${suspects[0]?.container.path} grows too, by less`],
     linesOf: (path) =>
-      snapshot.sites
+      (snapshot.sites ?? [])
         .filter(({ container }) => container === path)
         .map(({ traceback }) => `its newest entries are allocated at ${traceback[0]}`),
     isInside: snapshot.layers.some(({ layer: name }) => name === 'python-objects') || snapshot.gc !== null,
+    isCompared: wereContainersCompared(snapshot),
     kinds: grownKinds(snapshot),
   };
 }

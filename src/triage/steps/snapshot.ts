@@ -1,5 +1,6 @@
 import { describeBreak } from '../../analysis/broken-off.ts';
 import type { Snapshot } from '../../analysis/snapshot.ts';
+import { wereContainersCompared } from '../../analysis/snapshot-diff.ts';
 import { findingOf } from '../../report/build-report.ts';
 import { formatBytes, formatDuration } from '../../units.ts';
 import type { StepContext, StepOutcome } from '../context.ts';
@@ -31,10 +32,11 @@ export async function snapshot(context: StepContext): Promise<StepOutcome> {
 
 function describe(taken: Snapshot): string {
   const window = `${formatDuration(taken.windowSeconds)} look at ${taken.instance}`;
-  const [top] = taken.containers.filter((container) => (container.lengthDiff ?? 0) > 0);
+  const [top] = (taken.containers ?? []).filter((container) => (container.lengthDiff ?? 0) > 0);
   if (top !== undefined) {
     return `${window}: ${top.path} (${top.type}) grew by ${top.lengthDiff} to ${top.length} entries`;
   }
   const delta = taken.rssDeltaBytes === null ? '' : `, RSS changed by ${formatBytes(taken.rssDeltaBytes)}`;
-  return `${window}: no named container grew${delta}`;
+  const seen = taken.containers === null ? 'the inside was not seen' : 'which containers grew is not known';
+  return `${window}: ${wereContainersCompared(taken) ? 'no named container grew' : seen}${delta}`;
 }
