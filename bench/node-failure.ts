@@ -23,7 +23,7 @@ const gapMs = (Number(values.seconds) * 1000) / services.length;
 const { workspace, startBot, close } = await openBotSite(
   () => `slack: { channel: ${CHANNEL} }
 services:
-${services.map((name, i) => `  ${name}: { limit: 1GiB, sockets: /nowhere, team: ${TEAMS[i % TEAMS.length]} }`).join('\n')}
+${services.map((name, i) => `  ${name}: { limit: 1GiB, sockets: /nowhere/${name}, team: ${TEAMS[i % TEAMS.length]} }`).join('\n')}
 teams:
 ${TEAMS.map((team, i) => `  ${team}: { timezone: UTC, oncall: { rotation: [${i === 0 ? 'U0ALICE' : 'U0BOB'}], handoff: Mon 09:00, since: 2026-01-05 }, escalateAfter: [30m, 30m, 30m] }`).join('\n')}
 `,

@@ -25,7 +25,7 @@ if (cgroup === null || !HAS_SENDERS) throw new Error('no cgroup can be made here
 const { stage, workspace, startBot, close } = await openBotSite(
   () => `slack: { channel: ${channelOf('service0')} }
 services:
-${services.map((name) => `  ${name}: { limit: 1GiB, sockets: /nowhere, channel: ${channelOf(name)} }`).join('\n')}
+${services.map((name) => `  ${name}: { limit: 1GiB, sockets: /nowhere/${name}, channel: ${channelOf(name)} }`).join('\n')}
 `,
   { channels: services.map((name) => ({ id: channelOf(name), name })) },
 );

@@ -44,7 +44,7 @@ const limited = channelOf(channels.length - 1);
 const { redis, workspace, startBot, close } = await openBotSite(
   () => `slack: { channel: C0BENCH0 }
 services:
-${services.map((name, i) => `  ${name}: { channel: ${channelOf(i)}, limit: 1GiB, sockets: /nowhere }`).join('\n')}
+${services.map((name, i) => `  ${name}: { channel: ${channelOf(i)}, limit: 1GiB, sockets: /nowhere/${name} }`).join('\n')}
 `,
   { enforceRateLimits: true, channels },
 );

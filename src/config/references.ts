@@ -1,4 +1,5 @@
 /** What must fit together across the file: names that point elsewhere, and choices that need a second key. */
+import { posix } from 'node:path';
 import { z } from 'zod';
 import { nearMatches } from './near-match.ts';
 import { NAME } from './values.ts';
@@ -19,6 +20,7 @@ const Loose = z.object({
       z
         .object({
           team: z.string().optional().catch(undefined),
+          site: lenient,
           sockets: lenient,
           transport: Choices,
           metrics: Choices,
@@ -39,6 +41,7 @@ export function findMismatches(value: unknown): Mismatch[] {
   const { services, teams } = loose.data;
   return [
     ...noService(value, services),
+    ...sharedSockets(services),
     ...Object.entries(services).flatMap(([name, service]) => [
       ...badName(['services', name], COMMAND_WORDS),
       ...badSource(name, service, loose.data.prometheus !== undefined),
@@ -58,6 +61,21 @@ function noService(value: unknown, services: Loose['services']): Mismatch[] {
   const isMapping = z.object({ services: z.record(z.string(), z.unknown()) }).safeParse(value).success;
   if (!isMapping || Object.keys(services).length > 0) return [];
   return [{ path: ['services'], found: 'nothing', expected: 'at least one service' }];
+}
+
+/** Every process that listens there would be one of each: counted twice, and looked into for the other. */
+function sharedSockets(services: Loose['services']): Mismatch[] {
+  const first = new Map<string, string>();
+  return Object.entries(services).flatMap(([name, { site = 'local', sockets, transport }]) => {
+    // Behind a transport the same path may be another container's.
+    if (typeof sockets !== 'string' || transport !== undefined) return [];
+    const place = `${String(site)} ${posix.resolve('/', sockets)}`;
+    const other = first.get(place);
+    first.set(place, other ?? name);
+    if (other === undefined) return [];
+    const expected = 'a directory of its own: what listens there is taken for the service';
+    return [{ path: ['services', name, 'sockets'], found: `the sockets of ${other}`, expected }];
+  });
 }
 
 function badName(path: string[], taken: readonly string[]): Mismatch[] {

@@ -45,8 +45,18 @@ async function main([name, ...args]: readonly string[]): Promise<number> {
   const load = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
   if (load === undefined)
     throw new CommandError(EXIT_USAGE, `there is no command ${JSON.stringify(name)}`, 'See `memtriage help`.');
+  if (isHelp(args)) {
+    process.stdout.write(USAGE);
+    return 0;
+  }
   const command = await load();
   return await command(args);
+}
+
+/** What comes after `--` is a name, whatever it looks like. */
+function isHelp(args: readonly string[]): boolean {
+  const end = args.indexOf('--');
+  return args.slice(0, end < 0 ? args.length : end).some((word) => word === '--help' || word === '-h');
 }
 
 /** As shells have it for a program whose reader went away, such as `head`. */

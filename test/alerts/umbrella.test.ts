@@ -18,8 +18,8 @@ const [MIB, HOUR] = [2 ** 20, 3600];
 /** Two teams; the other triages find no data, so that reports come fast. */
 const config = (): string => `slack: { channel: ${CHANNEL} }
 services:
-  ${LEAKING}: { limit: 1GiB, sockets: /nowhere, team: payments }
-${SERVICES.map((name, i) => `  ${name}: { limit: 1GiB, sockets: /nowhere, team: ${i % 2 === 0 ? 'payments' : 'search'} }`).join('\n')}
+  ${LEAKING}: { limit: 1GiB, sockets: /nowhere/${LEAKING}, team: payments }
+${SERVICES.map((name, i) => `  ${name}: { limit: 1GiB, sockets: /nowhere/${name}, team: ${i % 2 === 0 ? 'payments' : 'search'} }`).join('\n')}
 teams:
 ${['payments', 'search'].map(teamOf).join('\n')}
 `;

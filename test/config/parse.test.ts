@@ -163,8 +163,13 @@ describe('a whole file', () => {
   });
 
   test('a second service may share settings by an anchor', () => {
-    const config = configOf('services:\n  a: &same { sockets: /run/a, limit: 1GiB }\n  b: *same\n');
-    expect(config.services.get('b')?.limitBytes).toBe(1024 ** 3);
+    const config = configOf('services:\n  a: { sockets: /run/a, policy: &same { warmUp: 1h } }\n  b: { sockets: /run/b, policy: *same }\n');
+    expect(config.services.get('b')?.policy.warmUpSeconds).toBe(3600);
+  });
+
+  test('services on different sites may have their sockets at the same path', () => {
+    const text = 'services:\n  a: { sockets: /run/s }\n  b: { sockets: /run/s, site: eu }\n';
+    expect(configOf(text).services.size).toBe(2);
   });
 });
 
@@ -215,6 +220,11 @@ describe('a wrong file', () => {
       'a name that is a trap',
       'services:\n  __proto__: { sockets: /run/s }\n  a: { sockets: /run/a }\n',
       'found "__proto__"',
+    ],
+    [
+      'sockets of another service',
+      'services:\n  a: { sockets: /run/s }\n  b: { sockets: /run/s/ }\n',
+      'memtriage.yaml:3:8 services.b.sockets: found the sockets of a, expected a directory of its own',
     ],
     ['no source of figures', 'services:\n  a: { site: local }\n', 'expected sockets'],
     [

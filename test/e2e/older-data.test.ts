@@ -1,5 +1,6 @@
 /** What a version from before data had a version left behind in Redis, in the middle of its work (old-data.json). */
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterEach, expect, it, vi } from 'vitest';
 import { z } from 'zod';
 import { readSchemaVersion, SCHEMA_VERSION } from '../../src/adapters/redis/schema-version.ts';
@@ -37,8 +38,9 @@ async function load({ connect }: TestRedis): Promise<void> {
 it("is taken to its end by today's bot: what was under way is reported, what repeats joins its thread", async () => {
   rig = await openRig(
     (sockets) => {
-      const service = `{ limit: 1GiB, sockets: ${JSON.stringify(sockets)} }`;
-      return `slack: { channel: C0ONCALL }\nservices:\n  checkout: ${service}\n  basket: ${service}\n`;
+      const service = (name: string) =>
+        `  ${name}: { limit: 1GiB, sockets: ${JSON.stringify(join(sockets, name))} }\n`;
+      return `slack: { channel: C0ONCALL }\nservices:\n${service('checkout')}${service('basket')}`;
     },
     {},
     load,

@@ -28,9 +28,14 @@ export type FaultWorld = {
   close: () => Promise<void>;
 };
 
+function isLookedInto(i: number): boolean {
+  return i % LOOKED_INTO === 0;
+}
+
 function config(sockets: string, services: number): string {
   const lines = Array.from({ length: services }, (_, i) => {
-    const where = i % LOOKED_INTO === 0 ? `sockets: ${JSON.stringify(sockets)}` : 'site: away, sockets: /nowhere';
+    const own = `sockets: ${JSON.stringify(join(isLookedInto(i) ? sockets : '/nowhere', serviceOf(i)))}`;
+    const where = isLookedInto(i) ? own : `site: away, ${own}`;
     return `  ${serviceOf(i)}: { channel: ${channelOf(i)}, limit: 1GiB, ${where} }`;
   });
   return `slack: { channel: C0ONCALL }\nsampling: { every: 1s, keep: 1h }\nsnapshot: { window: 1s }\nservices:\n${lines.join('\n')}\n`;
@@ -53,7 +58,8 @@ export async function openWorld(services: number, oldCli: string | null): Promis
     await redis.close();
   };
   try {
-    await stage.python(STEADY);
+    const own = Array.from({ length: services }, (_, i) => i).filter(isLookedInto).map(serviceOf);
+    for (const name of own) await stage.python(STEADY, { MEMTRIAGE_SOCKET_DIR: join(stage.sockets, name) });
     await workspace.waitForSockets(2 * BOTS, 60_000);
   } catch (error) {
     await close();

@@ -26,10 +26,12 @@ async function refused(...args: string[]) {
 
 describe('memtriage', () => {
   it('prints its commands for help, and the same on stderr with exit code 64 when nothing was asked', async () => {
-    const [help, flag, nothing] = await Promise.all([stage.run(['help']), stage.run(['--help']), stage.run([])]);
+    const asked = [['help'], ['--help'], [], ['triage', '--help'], ['bot', '-h']].map((args) => stage.run(args));
+    const [help, flag, nothing, ...ofCommands] = await Promise.all(asked);
+    if (help === undefined) throw new Error('help was asked for');
     expect(help).toMatchObject({ code: 0, stderr: '' });
     expect(help.stdout).toMatch(/memtriage triage SERVICE \[--json\].*\n.*--pid PID/);
-    expect(flag).toEqual(help);
+    for (const answer of [flag, ...ofCommands]) expect(answer).toEqual(help);
     expect(nothing).toEqual({ code: 64, stdout: '', stderr: help.stdout });
   });
 
