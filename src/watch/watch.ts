@@ -11,7 +11,7 @@ export type IdentifiedIncident = OpenIncident & { id: string };
 /** What watching needs of the outside world. */
 export type WatchPorts = RecordBaselinePorts & {
   memory: MemorySource;
-  baselines: { current(service: string): Promise<Baseline | null>; set(baseline: Baseline): Promise<void> };
+  baselines: { current(service: string): Promise<Baseline | null> };
   states: {
     load(service: string): Promise<WatchState | null>;
     /** False, and nothing stored, when another look was counted since `before` was loaded. */

@@ -3,6 +3,7 @@ import { Queue } from 'bullmq';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createTriageQueue, type TriageQueue } from '../../src/adapters/bullmq/triage-queue.ts';
 import { createAlertBook } from '../../src/adapters/redis/alert-book.ts';
+import { baselinesKey } from '../../src/adapters/redis/keys.ts';
 import { createBaselineStore } from '../../src/adapters/redis/baseline-store.ts';
 import { createIncidentBook, type RedisIncidentBook } from '../../src/adapters/redis/incident-book.ts';
 import { watchStateKey } from '../../src/adapters/redis/keys.ts';
@@ -148,6 +149,22 @@ describe('watching a service', () => {
     expect(await lookUntil(8, ports)).toEqual([]);
     expect((await ports.baselines.current('checkout'))?.bytes).toBeCloseTo(300 * MIB, -7);
     expect(await incidents.recent(10)).toEqual([]);
+  });
+
+  it('does not record again what a person took back', async () => {
+    level = healthy;
+    const ports = replica();
+    const store = createBaselineStore({ redis: server.connect(), prefix });
+    await lookUntil(8, ports);
+    const own = await store.current('checkout');
+    if (own === null) throw new Error('a baseline was recorded');
+    // As if an earlier release had one before.
+    await server.connect().del(baselinesKey(prefix, 'checkout'));
+    await store.set({ ...own, release: 'v0', source: 'manual', setBy: 'U0ALICE' });
+    await store.set(own);
+    expect(await store.revert('checkout')).toMatchObject({ outcome: 'ok', value: { release: 'v0' } });
+    await lookUntil(12, ports);
+    expect(await store.current('checkout')).toMatchObject({ release: 'v0' });
   });
 
   it('opens one incident with one job when it leaks, however many replicas do each look, and however often', async () => {
