@@ -58,7 +58,8 @@ function causeOf(
 ): DeployFinding['cause'] {
   const { fit, probability, old, shift } = seen;
   if (probability > settings.leakProbability) {
-    if (old === null) return seriesCase.baseline === null ? 'no-old-release' : 'new-leak';
+    const isOldHealthy = seriesCase.baseline !== null && seriesCase.isOwnBaseline !== true;
+    if (old === null) return isOldHealthy ? 'new-leak' : 'no-old-release';
     if (old.probability < settings.oldReleaseLeakProbability) return 'new-leak';
     return isFaster(fit, old, settings) ? 'faster' : 'old-alike';
   }

@@ -27,6 +27,8 @@ export type SeriesCase = {
   traffic: readonly (readonly [seconds: number, relativeRate: number])[] | null;
   /** `[ageSeconds, rssBytes]` of a healthy earlier release, by age of the process, or null. */
   baseline: readonly Sample[] | null;
+  /** The baseline is of the release that runs: of the one before it, it says nothing. Absent: it is of an earlier one. */
+  isOwnBaseline?: boolean;
   /** The memory SLO's baseline target in bytes, or null. */
   sloBaselineBytes: number | null;
 };

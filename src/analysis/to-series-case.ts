@@ -30,6 +30,7 @@ export function toSeriesCase(given: {
     deployAt,
     traffic: trafficOf(memory),
     baseline: baseline === null || baseline.profile.length === 0 ? null : baseline.profile,
+    isOwnBaseline: baseline !== null && baseline.release === runningRelease(memory),
     sloBaselineBytes: healthyLevel(baseline),
   };
 }

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { analyzeSeries } from '../../src/analysis/analyze-series.ts';
+import type { Baseline } from '../../src/analysis/baseline.ts';
 import { DEFAULT_POLICY } from '../../src/analysis/policy.ts';
 import type { SeriesCase } from '../../src/analysis/series.ts';
 import { settingsFrom } from '../../src/analysis/settings.ts';
@@ -96,6 +97,40 @@ it('of a canary is its own, however often workers of the old release are recycle
   const given = toSeriesCase({ memory, baseline: null, policy: DEFAULT_POLICY, nowSeconds: 10 * HOUR });
   expect(given.pods.map(({ pod }) => pod)).toEqual(['canary']);
   expect(given.deployAt).toBe(5 * HOUR);
+});
+
+it('has no healthy release before it where the baseline is its own', () => {
+  const grows = (age: number) => 2e8 + age * 5e3 + ripple(age) * 2e5;
+  const one = { untilSeconds: 10 * HOUR, everySeconds: 60, release: 'v2' };
+  const flat = instanceOf({ ...one, startedAt: 2 * HOUR, instance: 'b' }, (age) => 2e8 + ripple(age) * 2e5);
+  const memory = memoryOf(
+    [instance('a', 0, 2, { endedAt: 2 * HOUR, endReason: 'deploy' }), flat, instanceOf({ ...one, startedAt: 3 * HOUR, instance: 'c' }, grows)],
+    { deploys: [{ release: 'v1', at: 0 }, { release: 'v2', at: 2 * HOUR }] },
+  );
+  const profile = flat.samples.slice(0, 200).map(([at, bytes]): [number, number] => [at - 2 * HOUR, bytes]);
+  const told = (release: string) => {
+    const baseline: Baseline = {
+      schema: 1,
+      service: 'checkout',
+      release,
+      recordedAt: '1970-01-01T08:00:00Z',
+      source: 'manual',
+      setBy: null,
+      bytes: 2e8,
+      spreadBytes: 0,
+      profile,
+      growthBytesPerHour: null,
+      windowSeconds: 6 * HOUR,
+      instances: 1,
+      limitBytes: null,
+      census: null,
+    };
+    const given = toSeriesCase({ memory, baseline, policy: DEFAULT_POLICY, nowSeconds: 10 * HOUR });
+    return analyzeSeries(given, settingsFrom(DEFAULT_POLICY));
+  };
+  expect(told('v1')).toMatchObject({ pod: 'c', state: 'leak', deploy: { rollback: 'yes' } });
+  expect(told('v2')).toMatchObject({ pod: 'c', state: 'leak', deploy: { rollback: 'need-more-evidence' } });
+  expect(told('v2').reasons.join()).not.toContain('the release before did not leak');
 });
 
 describe('traffic', () => {

@@ -93,6 +93,26 @@ describe('the walk', () => {
     expect(killed).toMatchObject({ verdict: 'critical', oomKills: { count: 2 }, recommendation: { action: 'investigate' } });
   });
 
+  it('tells a day with the time since when it grows, and of no age where clocks differ', async () => {
+    const memory = growing();
+    const earlier = memory.instances.map((one) => ({
+      ...one,
+      startedAt: (one.startedAt ?? 0) - 86_400,
+      samples: Array.from({ length: 1800 }, (_, i) => [NOW_MS / 1000 - 108_000 + i * 60, 2e8 + i * 1e5 + (i % 7) * 1e4] as const),
+    }));
+    const old = createWalk(redis, { memory: { readMemory: async () => ok({ ...memory, instances: earlier, deploys: [] }) } });
+    expect((await old.run(await old.open())).steps[1]?.note).toContain('grows since 2026-11-21 04:00 UTC');
+
+    const ahead = memory.instances.map((one) => ({
+      ...one,
+      samples: one.samples.map(([at, bytes]) => [at + 7200, bytes] as const),
+    }));
+    const walk = createWalk(redis, { memory: { readMemory: async () => ok({ ...memory, instances: ahead }) } });
+    const report = await walk.run(await walk.open());
+    expect(report.data.ageSeconds).toBeNull();
+    expect(report.steps[0]?.note).toContain('the clock of a host is 1 h 59 min ahead of the clock here');
+  });
+
   it('does not tell as present what nobody saw for long', async () => {
     const memory = growing();
     const [leaking] = memory.instances;

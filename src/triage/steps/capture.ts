@@ -10,6 +10,8 @@ import type { AnalyzedMemory, StepContext, StepOutcome } from '../context.ts';
 import { notDone } from './not-done.ts';
 
 const SHOWN_INSTANCES = 20;
+/** NTP holds hosts within a second of each other; a sample of the future by more than this is a wrong clock's. */
+const CLOCKS_DIFFER_SECONDS = 60;
 
 /** `capture`: the present RSS of every instance, the growth of the worst one, limit and OOM kills. */
 export async function capture({ ports, service, analyze }: StepContext): Promise<StepOutcome> {
@@ -25,12 +27,13 @@ export async function capture({ ports, service, analyze }: StepContext): Promise
     return { ...notDone(noInstance(answer.value, nowSeconds)), finding: nothingRuns(memory, oomKills) };
   }
   const growth = analysis.growth ?? growthSoFar(seriesCase, policy);
+  const aheadSeconds = newestSampleAt(live) - nowSeconds;
   const finding: CaptureFinding = {
     kind: 'capture',
     source: memory.source,
     readAt: new Date(nowSeconds * 1000).toISOString(),
     running: live.length,
-    dataAgeSeconds: Math.max(0, nowSeconds - newestSampleAt(live)),
+    dataAgeSeconds: aheadSeconds > CLOCKS_DIFFER_SECONDS ? null : Math.max(0, -aheadSeconds),
     instances: live.slice(0, SHOWN_INSTANCES).map(({ instance, rssBytes, release, startedAt }) => ({
       instance,
       bytes: rssBytes,
@@ -44,7 +47,11 @@ export async function capture({ ports, service, analyze }: StepContext): Promise
     oomKills,
   };
   const figures = describe(finding, live.length, growth);
-  const remarks = [...(memory.sourceNote === undefined ? [] : [memory.sourceNote]), ...leftOut(unseen, live.length, nowSeconds)];
+  const remarks = [
+    ...(memory.sourceNote === undefined ? [] : [memory.sourceNote]),
+    ...leftOut(unseen, live.length, nowSeconds),
+    ...clocksDiffer(aheadSeconds),
+  ];
   return { outcome: 'ok', note: remarks.length === 0 ? figures : `${figures} (${remarks.join('; ')})`, finding };
 }
 
@@ -115,6 +122,12 @@ function leftOut(unseen: readonly InstanceMemory[], seen: number, nowSeconds: nu
 function countOomKills(memory: ServiceMemory, nowSeconds: number, windowSeconds: number): CaptureFinding['oomKills'] {
   if (memory.oomKillsAt === null) return null;
   return { count: memory.oomKillsAt.filter((at) => at > nowSeconds - windowSeconds).length, windowSeconds };
+}
+
+function clocksDiffer(aheadSeconds: number): string[] {
+  if (aheadSeconds <= CLOCKS_DIFFER_SECONDS) return [];
+  const ahead = formatDuration(aheadSeconds);
+  return [`the clock of a host is ${ahead} ahead of the clock here: what it recorded after now is not judged`];
 }
 
 function describe(finding: CaptureFinding, instances: number, growth: Growth | null): string {

@@ -111,7 +111,7 @@ function describe({ baseline, release, onset, analysis }: CompareFinding): strin
   const since =
     onset === null
       ? ''
-      : `; grows since ${onset.at.slice(11, 19)} UTC` +
+      : `; grows since ${onset.at.slice(0, 16).replace('T', ' ')} UTC` +
         (onset.afterDeploySeconds === null || onset.release === null
           ? ''
           : `, ${formatDuration(onset.afterDeploySeconds)} after ${onset.release}`);
