@@ -16,7 +16,10 @@ export function splitSeen(
 ): { memory: ServiceMemory; unseen: readonly InstanceMemory[] } {
   const unseen = memory.instances.filter((instance) => isUnseen(instance, nowSeconds));
   if (unseen.length === 0) return { memory, unseen };
-  return { memory: { ...memory, instances: memory.instances.filter((instance) => !unseen.includes(instance)) }, unseen };
+  return {
+    memory: { ...memory, instances: memory.instances.filter((instance) => !unseen.includes(instance)) },
+    unseen,
+  };
 }
 
 function isUnseen({ endedAt, samples }: InstanceMemory, nowSeconds: number): boolean {
@@ -28,7 +31,9 @@ function isUnseen({ endedAt, samples }: InstanceMemory, nowSeconds: number): boo
 
 /** The lowest limit of the instances that run: what ended may have had another one. Of all, where nothing runs. Bytes. */
 export function tightestLimit(instances: readonly InstanceMemory[], nowSeconds: number): number | null {
-  const running = instances.filter((one) => one.endedAt === null && one.samples.length > 0 && !isUnseen(one, nowSeconds));
+  const running = instances.filter(
+    (one) => one.endedAt === null && one.samples.length > 0 && !isUnseen(one, nowSeconds),
+  );
   const limits = (running.length > 0 ? running : instances).flatMap(({ limitBytes }) => limitBytes ?? []);
   return limits.length === 0 ? null : Math.min(...limits);
 }

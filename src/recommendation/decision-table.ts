@@ -106,7 +106,10 @@ export const DECISION_TABLE: readonly Row[] = [
     when: { state: ['healthy'], slo: [null] },
     action: 'none',
     because: 'Memory does not grow as far as can be told; with no baseline its level is compared with nothing',
-    wouldChange: ['Steady growth in the samples to come', 'A recorded baseline, which the present level can be held to'],
+    wouldChange: [
+      'Steady growth in the samples to come',
+      'A recorded baseline, which the present level can be held to',
+    ],
   },
   {
     when: { state: ['healthy'] },

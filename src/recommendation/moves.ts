@@ -116,8 +116,7 @@ function judgeHosts(capture: CaptureFinding, raiseBytes: number): Pick<Move, 'st
     return { state: 'red', guard: `the node has no room: ${figures}` };
   const known = fresh.reduce((sum, host) => sum + host.instances, 0);
   if (tightest === undefined || known < running) {
-    const where =
-      figures === '' ? 'no node was looked at' : `${known} of ${running} instances looked at: ${figures}`;
+    const where = figures === '' ? 'no node was looked at' : `${known} of ${running} instances looked at: ${figures}`;
     return { state: 'amber', guard: `only if the node has that much to spare: look first (${where})` };
   }
   return { state: 'green', guard: `the node has room: ${figures}` };
@@ -178,7 +177,8 @@ function runningOf({ running, instances }: CaptureFinding): number {
 
 /** Of what grows: an estimate within its own doubt buys nothing, however near to 0 it is. */
 function growthOf(compare: CompareFinding | null): number | null {
-  if (compare === null || compare.analysis.state === 'healthy' || compare.analysis.state === 'inconclusive') return null;
+  if (compare === null || compare.analysis.state === 'healthy' || compare.analysis.state === 'inconclusive')
+    return null;
   const growth = compare.analysis.growth?.bytesPerHour ?? null;
   return growth !== null && growth > 0 ? growth : null;
 }

@@ -1,6 +1,6 @@
 import type { Policy } from '../analysis/policy.ts';
 import type { Verdict } from '../analysis/series.ts';
-import type { Confidence, LeakPattern } from '../analysis/snapshot.ts';
+import type { Confidence, LeakPattern, LeakPatternName } from '../analysis/snapshot.ts';
 import type { KillCount } from '../incident/most-kills.ts';
 import type { CaptureFinding, CompareFinding } from '../incident/step-result.ts';
 import type { Recommendation, RecommendedAction } from '../report/report.ts';
@@ -98,6 +98,9 @@ function toVerdict(findings: Findings, situation: Situation, policy: Policy): Ve
   return verdict === 'warning' && situation.state === 'leak' && situation.urgent ? 'critical' : verdict;
 }
 
+/** Patterns that another release would have too. */
+const NOT_THE_RELEASE: readonly LeakPatternName[] = ['load-driven', 'warm-up', 'fragmentation'];
+
 /**
  * `high` needs two independent witnesses: the series (probability above .97, stricter than the .92 that make a leak) and
  * the live process (a pattern that is named with at least medium confidence). One witness is `medium`.
@@ -108,6 +111,8 @@ function toConfidence(action: RecommendedAction, situation: Situation, { compare
   const seriesIsSure = (compare.analysis.probability ?? 0) > 0.97;
   const patternIsNamed =
     pattern !== null && pattern.confidence !== 'low' && pattern.name !== 'none' && pattern.name !== 'inconclusive';
+  // A witness against the advice is none for it: memory that follows the load is not cured by another release.
+  if (patternIsNamed && action === 'rollback' && NOT_THE_RELEASE.includes(pattern.name)) return 'low';
   if (seriesIsSure && patternIsNamed) return 'high';
   return seriesIsSure || patternIsNamed ? 'medium' : 'low';
 }

@@ -179,12 +179,17 @@ function processPart(snapshot: Snapshot): Part {
 
 function siblingPart({ sibling, takenAt }: Snapshot): Part {
   if (sibling === null) return { title: 'Sibling', lines: [] };
-  const containers = (sibling.containersDiff ?? []).map(({ path, lengthDiff }) => [path, lengthDiff, ' entries'] as const);
+  const containers = (sibling.containersDiff ?? []).map(
+    ({ path, lengthDiff }) => [path, lengthDiff, ' entries'] as const,
+  );
   const types = (sibling.typesDiff ?? []).map(({ type, countDiff }) => [type, countDiff, ''] as const);
   const lines = [...containers.slice(0, TOP), ...types.slice(0, TOP)];
   return {
     title: escapeMrkdwn(comparedWith(sibling, takenAt), 200),
-    lines: [...lines.map(([name, diff, unit]) => `${code(name, 200)} ${difference(diff)}${unit}`), ...notCompared(sibling)],
+    lines: [
+      ...lines.map(([name, diff, unit]) => `${code(name, 200)} ${difference(diff)}${unit}`),
+      ...notCompared(sibling),
+    ],
   };
 }
 

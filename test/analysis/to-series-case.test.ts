@@ -104,8 +104,17 @@ it('has no healthy release before it where the baseline is its own', () => {
   const one = { untilSeconds: 10 * HOUR, everySeconds: 60, release: 'v2' };
   const flat = instanceOf({ ...one, startedAt: 2 * HOUR, instance: 'b' }, (age) => 2e8 + ripple(age) * 2e5);
   const memory = memoryOf(
-    [instance('a', 0, 2, { endedAt: 2 * HOUR, endReason: 'deploy' }), flat, instanceOf({ ...one, startedAt: 3 * HOUR, instance: 'c' }, grows)],
-    { deploys: [{ release: 'v1', at: 0 }, { release: 'v2', at: 2 * HOUR }] },
+    [
+      instance('a', 0, 2, { endedAt: 2 * HOUR, endReason: 'deploy' }),
+      flat,
+      instanceOf({ ...one, startedAt: 3 * HOUR, instance: 'c' }, grows),
+    ],
+    {
+      deploys: [
+        { release: 'v1', at: 0 },
+        { release: 'v2', at: 2 * HOUR },
+      ],
+    },
   );
   const profile = flat.samples.slice(0, 200).map(([at, bytes]): [number, number] => [at - 2 * HOUR, bytes]);
   const told = (release: string) => {

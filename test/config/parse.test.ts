@@ -163,7 +163,9 @@ describe('a whole file', () => {
   });
 
   test('a second service may share settings by an anchor', () => {
-    const config = configOf('services:\n  a: { sockets: /run/a, policy: &same { warmUp: 1h } }\n  b: { sockets: /run/b, policy: *same }\n');
+    const config = configOf(
+      'services:\n  a: { sockets: /run/a, policy: &same { warmUp: 1h } }\n  b: { sockets: /run/b, policy: *same }\n',
+    );
     expect(config.services.get('b')?.policy.warmUpSeconds).toBe(3600);
   });
 

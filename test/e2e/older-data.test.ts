@@ -38,8 +38,7 @@ async function load({ connect }: TestRedis): Promise<void> {
 it("is taken to its end by today's bot: what was under way is reported, what repeats joins its thread", async () => {
   rig = await openRig(
     (sockets) => {
-      const service = (name: string) =>
-        `  ${name}: { limit: 1GiB, sockets: ${JSON.stringify(join(sockets, name))} }\n`;
+      const service = (name: string) => `  ${name}: { limit: 1GiB, sockets: ${JSON.stringify(join(sockets, name))} }\n`;
       return `slack: { channel: C0ONCALL }\nservices:\n${service('checkout')}${service('basket')}`;
     },
     {},

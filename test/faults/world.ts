@@ -58,7 +58,9 @@ export async function openWorld(services: number, oldCli: string | null): Promis
     await redis.close();
   };
   try {
-    const own = Array.from({ length: services }, (_, i) => i).filter(isLookedInto).map(serviceOf);
+    const own = Array.from({ length: services }, (_, i) => i)
+      .filter(isLookedInto)
+      .map(serviceOf);
     for (const name of own) await stage.python(STEADY, { MEMTRIAGE_SOCKET_DIR: join(stage.sockets, name) });
     await workspace.waitForSockets(2 * BOTS, 60_000);
   } catch (error) {

@@ -61,3 +61,21 @@ it('does not call a level healthy that was compared with nothing', () => {
   expect(recommendation.reasons[0]).not.toContain('where a healthy release has it');
   expect(recommendation.reasons[0]).toContain('no baseline');
 });
+
+it('is not sure of a rollback that the live process speaks against', () => {
+  const { capture, compare } = flat('collector', 1);
+  const deploy = { isChangePoint: true, rollback: 'yes' as const };
+  const leaking: CompareFinding = {
+    ...compare,
+    baseline: { bytes: 100 * MIB, release: 'v1', recordedAt: '2026-11-20T00:00:00Z', deltaRatio: 1 },
+    release: 'v2',
+    previousRelease: 'v1',
+    analysis: { ...compare.analysis, verdict: 'warning', state: 'leak', probability: 0.99, deploy },
+  };
+  const advice = (name: 'load-driven' | 'accumulated-results') => {
+    const pattern = { name, confidence: 'medium' as const, evidence: [], counterEvidence: [], fix: null };
+    return recommend({ capture, compare: leaking, pattern }, DEFAULT_POLICY).recommendation;
+  };
+  expect(advice('accumulated-results')).toMatchObject({ action: 'rollback', confidence: 'high' });
+  expect(advice('load-driven')).toMatchObject({ action: 'rollback', confidence: 'low' });
+});

@@ -91,7 +91,9 @@ describe('the report for a terminal', () => {
       const timeToLimitSeconds = { estimate, low: 0, high };
       return renderReportText(aReport({ rss: { bytes, limitBytes, instances: [] }, timeToLimitSeconds }));
     };
-    expect(left(2 * bytes, 7200, 365 * 86_400)).toContain('about 2 h to the limit of 4.00 GiB (0 s to more than a year)');
+    expect(left(2 * bytes, 7200, 365 * 86_400)).toContain(
+      'about 2 h to the limit of 4.00 GiB (0 s to more than a year)',
+    );
     const still = { bytesPerHour: -0.3, low: -0.4, high: 0.2, windowSeconds: 3600, samples: 240 };
     expect(renderReportText(aReport({ growth: still }))).toContain('+0 B/h (95 %: +0 to +0 B/h, over 1 h)');
     expect(left(bytes / 2, 0, 0)).toContain('200 % of the limit of 1.00 GiB');

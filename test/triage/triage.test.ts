@@ -90,7 +90,11 @@ describe('the walk', () => {
     expect(calm.recommendation.reasons.join()).toContain('no instance of the service runs');
     expect(calm.recommendation.reasons.join()).not.toContain('Memory grows');
     const killed = await report([NOW_MS / 1000 - 900, NOW_MS / 1000 - 60]);
-    expect(killed).toMatchObject({ verdict: 'critical', oomKills: { count: 2 }, recommendation: { action: 'investigate' } });
+    expect(killed).toMatchObject({
+      verdict: 'critical',
+      oomKills: { count: 2 },
+      recommendation: { action: 'investigate' },
+    });
   });
 
   it('tells a day with the time since when it grows, and of no age where clocks differ', async () => {
@@ -98,9 +102,14 @@ describe('the walk', () => {
     const earlier = memory.instances.map((one) => ({
       ...one,
       startedAt: (one.startedAt ?? 0) - 86_400,
-      samples: Array.from({ length: 1800 }, (_, i) => [NOW_MS / 1000 - 108_000 + i * 60, 2e8 + i * 1e5 + (i % 7) * 1e4] as const),
+      samples: Array.from(
+        { length: 1800 },
+        (_, i) => [NOW_MS / 1000 - 108_000 + i * 60, 2e8 + i * 1e5 + (i % 7) * 1e4] as const,
+      ),
     }));
-    const old = createWalk(redis, { memory: { readMemory: async () => ok({ ...memory, instances: earlier, deploys: [] }) } });
+    const old = createWalk(redis, {
+      memory: { readMemory: async () => ok({ ...memory, instances: earlier, deploys: [] }) },
+    });
     expect((await old.run(await old.open())).steps[1]?.note).toContain('grows since 2026-11-21 04:00 UTC');
 
     const ahead = memory.instances.map((one) => ({
@@ -129,7 +138,9 @@ describe('the walk', () => {
     expect(report.steps[0]?.note).toContain('1 of 2 instances was not seen for 10 h 1 min and is left out');
 
     const [lost] = instances;
-    const gone = createWalk(redis, { memory: { readMemory: async () => ok({ ...memory, instances: [lost ?? leaking] }) } });
+    const gone = createWalk(redis, {
+      memory: { readMemory: async () => ok({ ...memory, instances: [lost ?? leaking] }) },
+    });
     const unknown = await gone.run(await gone.open());
     expect(unknown).toMatchObject({ verdict: 'inconclusive', rss: { bytes: null } });
     expect(unknown.steps[0]?.note).toContain('no instance of the service was seen for 10 h 1 min');
@@ -145,7 +156,10 @@ describe('the walk', () => {
         readMemory: async () => {
           const memory = growing();
           const deploys = [{ release: 'v811', at: NOW_MS / 1000 - 90_000 }, ...memory.deploys];
-          return ok({ ...memory, deploys: [...deploys, ...told.map((one) => ({ ...one, at: NOW_MS / 1000 + one.at }))] });
+          return ok({
+            ...memory,
+            deploys: [...deploys, ...told.map((one) => ({ ...one, at: NOW_MS / 1000 + one.at }))],
+          });
         },
       },
     });

@@ -19,7 +19,8 @@ function byPod(series: readonly LabelledSeries[]): LabelledSeries['points'][] {
   const pods = new Map<string, LabelledSeries['points'][]>();
   for (const [index, { labels, points }] of series.entries()) {
     const told = Object.entries(labels).filter(([label]) => !OF_EXPORTERS.has(label));
-    const key = labels['pod'] === undefined ? `${index}` : JSON.stringify(told.toSorted(([a], [b]) => (a < b ? -1 : 1)));
+    const key =
+      labels['pod'] === undefined ? `${index}` : JSON.stringify(told.toSorted(([a], [b]) => (a < b ? -1 : 1)));
     pods.set(key, [...(pods.get(key) ?? []), points]);
   }
   return [...pods.values()].map((told) => (told.length === 1 ? (told[0] ?? []) : highest(told)));

@@ -9,7 +9,15 @@ import type { Server } from './http-query.ts';
 import { toInstances } from './lives.ts';
 import { toOomKills } from './oom-kills.ts';
 import { queryRequestRate } from './request-rate.ts';
-import { type LabelledSeries, queryNow, queryRange, type Ranged, toWindow, type Window, warningText } from './series-query.ts';
+import {
+  type LabelledSeries,
+  queryNow,
+  queryRange,
+  type Ranged,
+  toWindow,
+  type Window,
+  warningText,
+} from './series-query.ts';
 
 export type Prometheus = QueryRunner &
   MemorySource & {
@@ -64,10 +72,7 @@ export function createPrometheus(options: Options): Prometheus {
       const rss = measured(answers.rss.value.series);
       if (rss.length === 0) return named(neverAboveZero(metrics.rss), service, 'rss');
       const memory = toMemory(answers, rss, { limitBytes, window });
-      logger.debug(
-        { service, series: rss.length, stepSeconds: window.stepSeconds },
-        'memory read from Prometheus',
-      );
+      logger.debug({ service, series: rss.length, stepSeconds: window.stepSeconds }, 'memory read from Prometheus');
       return ok(memory);
     },
   };

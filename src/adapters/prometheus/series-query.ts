@@ -116,7 +116,11 @@ export function warningText([first = '', ...more]: readonly string[]): string {
 const LONGEST_WARNING = 200;
 
 function notWhole(promql: string, warnings: readonly string[]) {
-  return inconclusive('upstream', `${warningText(warnings)}, for ${promql}`, 'Look at the Prometheus server and its stores');
+  return inconclusive(
+    'upstream',
+    `${warningText(warnings)}, for ${promql}`,
+    'Look at the Prometheus server and its stores',
+  );
 }
 
 function noData(promql: string) {

@@ -124,7 +124,9 @@ async function traceGrowth(
 ): Promise<Outcome<Snapshot>> {
   const { transport, signal, fork, traceWindow = DEFAULT_TRACE_WINDOW } = context;
   const token = inside?.census?.token;
-  const grows = (snapshot.containers ?? []).some((row) => row.maxLength === null && grownBytes(row) >= WORTH_TRACING_BYTES);
+  const grows = (snapshot.containers ?? []).some(
+    (row) => row.maxLength === null && grownBytes(row) >= WORTH_TRACING_BYTES,
+  );
   if (transport === null || traceWindow === null || token === undefined || !grows) return ok(snapshot);
   await kept.after(fork === true ? 'second-child' : 'second-look', snapshot);
   const window = await traceInside(transport, token, traceWindow, signal);
