@@ -15,7 +15,8 @@ const Query = z.strictObject({
   promql: z.string().min(1).max(4000),
   expect: z
     .strictObject({ min: z.number().optional(), max: z.number().optional() })
-    .refine((range) => range.min !== undefined || range.max !== undefined, 'min or max, or both'),
+    .refine((range) => range.min !== undefined || range.max !== undefined, 'min or max, or both')
+    .refine(({ min, max }) => min === undefined || max === undefined || min <= max, 'min below max'),
   why,
 });
 
@@ -46,6 +47,24 @@ const Moves = z.strictObject({ step: z.literal('moves'), moves: z.array(RunbookM
 export const RunbookStep = z.discriminatedUnion('step', [Measure, Query, Note, Moves]);
 export type RunbookStep = z.infer<typeof RunbookStep>;
 
+/** What a step reads of others must be there when its turn comes, and its result is known by its name. */
+function refuseOrder(steps: readonly RunbookStep[], context: z.RefinementCtx): void {
+  const names = steps.map(({ step }) => step);
+  const refuse = (index: number, message: string) =>
+    context.addIssue({ code: 'custom', path: [index, 'step'], message });
+  for (const [index, name] of names.entries()) {
+    if (name === 'query' || name === 'note') continue;
+    if (names.indexOf(name) < index) refuse(index, `${name} only once`);
+    const later = READS[name]?.filter((read) => names.indexOf(read) > index) ?? [];
+    if (later.length > 0) refuse(index, `${name} after ${later.join(' and ')}`);
+  }
+}
+
+const READS: Readonly<Record<string, readonly RunbookStep['step'][]>> = {
+  evaluate: ['capture', 'compare', 'snapshot'],
+  moves: ['capture', 'compare', 'snapshot', 'evaluate'],
+};
+
 export const Runbook = z.strictObject({
   runbook: z.string().regex(/^[a-z0-9][a-z0-9-]{0,60}$/, 'a name of lower-case letters, digits and dashes'),
   symptoms: z.array(Symptom).min(1),
@@ -53,7 +72,7 @@ export const Runbook = z.strictObject({
   services: z.array(z.string()).optional(),
   /** Only while the service's team is not at work; without it, at any hour. */
   when: z.literal('offHours').optional(),
-  steps: z.array(RunbookStep).min(1).max(30),
+  steps: z.array(RunbookStep).min(1).max(30).superRefine(refuseOrder),
 });
 export type Runbook = z.infer<typeof Runbook>;
 

@@ -30,9 +30,37 @@ describe('a runbook', () => {
     ['a link that is no web address', 'https://wiki.example.com/x', 'javascript:alert(1)', /links/],
     ['a symptom nobody knows', '[asked]', '[unwell]', /symptoms\[0\]/],
     ['broken YAML', '[asked]', '[asked', /valid YAML/],
+    ['a range without numbers in it', '{ max: 0.05 }', '{ min: 2, max: 1 }', /steps\[0\]\.expect.*min below max/],
   ])('is refused for %s, with the place', (_what, right, wrong, message) => {
     const parsed = parseRunbook(OWN.replace(right, wrong));
     expect('problems' in parsed ? renderProblems('own.yaml', parsed.problems) : 'accepted').toMatch(message);
+  });
+});
+
+describe('the order of steps', () => {
+  const steps = (...names: string[]) => {
+    const lines = names.map(
+      (step) => `  - { step: ${step}, why: y${step === 'moves' ? ', moves: [{ move: roll-back }]' : ''} }`,
+    );
+    const parsed = parseRunbook(['runbook: own', 'symptoms: [asked]', 'steps:', ...lines, ''].join('\n'));
+    return 'problems' in parsed ? renderProblems('own.yaml', parsed.problems) : 'accepted';
+  };
+
+  it.each([
+    [
+      'an evaluation of what was not measured yet',
+      ['evaluate', 'capture', 'compare'],
+      /own\.yaml:4.*steps\[0\].*after capture and compare/,
+    ],
+    ['moves before the verdict that they are for', ['capture', 'moves', 'evaluate'], /steps\[1\].*after evaluate/],
+    ['a step whose second result nobody would see', ['capture', 'moves', 'evaluate', 'moves'], /steps\[3\].*only once/],
+  ])('is refused for %s', (_what, names, message) => {
+    expect(steps(...names)).toMatch(message);
+  });
+
+  it('is free else', () => {
+    expect(steps('snapshot', 'compare', 'capture', 'evaluate', 'moves')).toBe('accepted');
+    expect(steps('capture')).toBe('accepted');
   });
 });
 
