@@ -7,6 +7,9 @@ export function rssPhrase({ rss }: Report): string {
   return rss.bytes === null ? 'RSS not measured' : `RSS ${formatBytes(rss.bytes)}`;
 }
 
+/** From here on a multiple and the figures beside it would not seem to belong together. */
+const AGE_MATTERS = 0.2;
+
 /** `3.0× baseline (820 MiB, v811, 6 d old)`. */
 export function baselinePhrase({ rss, baseline, generatedAt }: Report): string {
   if (baseline === null) return rss.bytes === null ? 'not compared with a baseline' : 'no healthy baseline yet';
@@ -15,7 +18,10 @@ export function baselinePhrase({ rss, baseline, generatedAt }: Report): string {
   const details = [formatBytes(baseline.bytes), baseline.release, age].filter((detail) => detail !== null);
   const times = baselineMultiple(rss.bytes, baseline);
   const multiple = times === null ? '' : `${times.toFixed(times < 9.95 ? 1 : 0)}× `;
-  return `${multiple}baseline (${details.join(', ')})`;
+  // The multiple is of what the healthy release held when it was as old; the figure beside it is of one that is warm.
+  const warm = rss.bytes === null || baseline.bytes <= 0 ? null : rss.bytes / baseline.bytes;
+  const isOther = times !== null && warm !== null && Math.abs(warm - times) > AGE_MATTERS * Math.max(warm, times);
+  return `${multiple}baseline${isOther ? ' at this age' : ''} (${details.join(', ')})`;
 }
 
 /** `+164 MiB/h (95 %: +150 to +178 MiB/h, over 6 h)`. */

@@ -75,6 +75,12 @@ describe('the report for a terminal', () => {
     expect(looked.map((message) => message.text).join()).toContain('Largest containers, by owner');
   });
 
+  it('says that a young process is compared at its own age', () => {
+    const rss = { bytes: 400 * 1024 ** 2, limitBytes: null, instances: [] };
+    const baseline = { bytes: 820 * 1024 ** 2, release: 'v811', recordedAt: '2026-11-20T00:00:00Z', deltaRatio: 0 };
+    expect(renderReportText(aReport({ rss, baseline }))).toContain('RSS 400 MiB · 1.0× baseline at this age (');
+  });
+
   it('names as culprit no container that is bounded', () => {
     const report = aReport();
     const [worst] = report.snapshot?.containers ?? [];

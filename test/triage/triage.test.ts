@@ -122,6 +122,19 @@ describe('the walk', () => {
     expect(report.steps[0]?.note).toContain('the clock of a host is 1 h 59 min ahead of the clock here');
   });
 
+  it('does not take the first sample of a process whose start nobody knows for its deploy', async () => {
+    const memory = growing();
+    const unknown = memory.instances.map((one) => ({ ...one, startedAt: null }));
+    const at = unknown[0]?.samples[0]?.[0] ?? 0;
+    const deploys = [{ release: 'v812', at }];
+    const walk = createWalk(redis, {
+      memory: { readMemory: async () => ok({ ...memory, source: 'prometheus', instances: unknown, deploys }) },
+    });
+    const report = await walk.run(await walk.open());
+    expect(report.onset).toMatchObject({ release: 'v812', afterDeploySeconds: null });
+    expect(report.steps[1]?.note).not.toContain('after v812');
+  });
+
   it('does not tell as present what nobody saw for long', async () => {
     const memory = growing();
     const [leaking] = memory.instances;

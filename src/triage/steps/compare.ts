@@ -44,7 +44,7 @@ function toFinding(
     release,
     previousRelease,
     deployedAt: deployedAt === null ? null : toTime(deployedAt),
-    onset: toOnset(shownDeploys(memory), analysis),
+    onset: toOnset(memory, analysis),
     analysis: {
       verdict: analysis.verdict,
       state: analysis.state,
@@ -87,14 +87,18 @@ function shownDeploys({ deploys, instances }: ServiceMemory): ServiceMemory['dep
 }
 
 /** Since when it grows, and the release that ran then. */
-function toOnset(deploys: ServiceMemory['deploys'], analysis: SeriesAnalysis): CompareFinding['onset'] {
+function toOnset(memory: ServiceMemory, analysis: SeriesAnalysis): CompareFinding['onset'] {
   if (analysis.onset === null) return null;
   const at = analysis.onset.atSeconds;
-  const release = deploys.findLast((deploy) => deploy.at <= at) ?? null;
+  const deploy = shownDeploys(memory).findLast((one) => one.at <= at) ?? null;
+  // Without its start, a process is known from its first sample on, which is no deploy.
+  const isSeenLate = memory.instances.some(
+    ({ startedAt, samples }) => startedAt === null && samples[0]?.[0] === deploy?.at,
+  );
   return {
     at: toTime(at),
-    release: release?.release ?? null,
-    afterDeploySeconds: release === null ? null : at - release.at,
+    release: deploy?.release ?? null,
+    afterDeploySeconds: deploy === null || isSeenLate ? null : at - deploy.at,
   };
 }
 
