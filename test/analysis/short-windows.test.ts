@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { analyzeSeries } from '../../src/analysis/analyze-series.ts';
 import type { Baseline } from '../../src/analysis/baseline.ts';
-import { considerBaseline } from '../../src/analysis/baseline-record.ts';
+import { considerBaseline, measureBaseline } from '../../src/analysis/baseline-record.ts';
 import { DEFAULT_POLICY, type Policy } from '../../src/analysis/policy.ts';
 import { settingsFrom } from '../../src/analysis/settings.ts';
 import { toSeriesCase } from '../../src/analysis/to-series-case.ts';
@@ -86,4 +86,13 @@ describe('a process that lives for a minute', () => {
       expect(considered).toHaveProperty('refused');
     }
   });
+});
+
+it('no baseline is measured from samples that are none: it would take the place of the one in force', () => {
+  const broken = instanceOf({ startedAt: 0, untilSeconds: 600, everySeconds: 15 }, () => 0);
+  const ahead = instanceOf({ startedAt: 5000, untilSeconds: 5600, everySeconds: 15 }, () => 1e8);
+  for (const one of [broken, ahead])
+    expect(measureBaseline({ memory: memoryOf([one]), policy: POLICY, nowSeconds: 600 })).toEqual({
+      refused: 'no sample of it can be used',
+    });
 });
