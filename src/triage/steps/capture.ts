@@ -12,6 +12,7 @@ import { notDone } from './not-done.ts';
 const SHOWN_INSTANCES = 20;
 /** NTP holds hosts within a second of each other; a sample of the future by more than this is a wrong clock's. */
 const CLOCKS_DIFFER_SECONDS = 60;
+const CLOCK_GAP_SECONDS = 300;
 
 /** `capture`: the present RSS of every instance, the growth of the worst one, limit and OOM kills. */
 export async function capture({ ports, service, analyze }: StepContext): Promise<StepOutcome> {
@@ -20,7 +21,7 @@ export async function capture({ ports, service, analyze }: StepContext): Promise
   const nowSeconds = ports.now() / 1000;
   const { policy } = service;
   const { memory, unseen, seriesCase, analysis } = answer.value;
-  const live = liveInstances(memory);
+  const live = liveInstances(memory, nowSeconds);
   const oomKills = countOomKills(memory, nowSeconds, policy.critical.withinSeconds);
   if (live.length === 0) {
     // How the instances ended counts, whether or not one runs again.
@@ -66,15 +67,26 @@ function growthSoFar(seriesCase: SeriesCase, policy: Policy): Growth | null {
 type LiveInstance = InstanceMemory & { rssBytes: number; sampledAt: number };
 
 /** Instances that have not ended, largest first. */
-function liveInstances(memory: ServiceMemory): LiveInstance[] {
+function liveInstances(memory: ServiceMemory, nowSeconds: number): LiveInstance[] {
   return memory.instances
     .flatMap((instance) => {
-      const last = instance.samples.at(-1);
+      const last = newestOf(instance, nowSeconds);
       return instance.endedAt === null && last !== undefined
         ? [{ ...instance, rssBytes: last[1], sampledAt: last[0] }]
         : [];
     })
     .sort((a, b) => b.rssBytes - a.rssBytes);
+}
+
+/**
+ * The newest sample. Those of a clock that was set forward and back lie apart in the future, and are older than what came
+ * after; those of one that is ahead go on from now without a gap.
+ */
+function newestOf({ samples }: InstanceMemory, nowSeconds: number): InstanceMemory['samples'][number] | undefined {
+  const from = samples.findIndex(([at]) => at > nowSeconds + CLOCKS_DIFFER_SECONDS);
+  const [past, future] = [samples[from - 1], samples[from]];
+  const isApart = past !== undefined && future !== undefined && future[0] - past[0] > CLOCK_GAP_SECONDS;
+  return isApart ? past : samples.at(-1);
 }
 
 function newestSampleAt(live: readonly LiveInstance[]): number {
