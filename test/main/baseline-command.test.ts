@@ -27,6 +27,11 @@ it('baselines are shown, set by a person, and reverted from the command line', a
   // Releases are named by services and pipelines: no escape sequence of theirs reaches the terminal.
   await stage.python(STEADY, { MEMTRIAGE_RELEASE: 'v1\u001b' });
   const collector = stage.role(['collector']);
+  // A baseline of a release that the probe has not told yet is one of an unknown release.
+  await vi.waitFor(async () => {
+    const { stdout } = await stage.run(['triage', 'checkout', '--json', '--no-snapshot']);
+    expect(JSON.parse(stdout)).toMatchObject({ rss: { instances: [{ release: 'v1\u001b' }] } });
+  }, WAIT);
   const set = async () => await stage.run(['baseline', 'set', 'checkout']);
   const first = await vi.waitFor(async () => {
     const done = await set();
