@@ -3,6 +3,7 @@ import { Redis } from 'ioredis';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type PulseOptions, startPulse } from '../../src/adapters/bullmq/pulse.ts';
 import { createQueueDepths } from '../../src/adapters/bullmq/queue-depths.ts';
+import { retryFailed } from '../../src/adapters/bullmq/retry-failed.ts';
 import { createTriageQueue, startTriageWorker, TRIAGE_QUEUE } from '../../src/adapters/bullmq/triage-queue.ts';
 import { closeWorker } from '../../src/adapters/close-worker.ts';
 import { startRedis, type TestRedis } from '../support/redis.ts';
@@ -147,5 +148,31 @@ describe('a triage that failed for good', () => {
     await queue.add('M-1');
     await queue.add('M-2');
     await vi.waitFor(() => expect(ran).toEqual(['M-1', 'M-1', 'M-2']), WAIT);
+  });
+
+  it('is not called stored while Redis refuses to take it again; another bot that was faster is no trouble', async () => {
+    const fail = () => Promise.reject(new UnrecoverableError('as after its last try'));
+    const worker = startTriageWorker({ connection: redis, prefix: PREFIX, run: fail, onError: () => {} });
+    const triages = createTriageQueue(redis, PREFIX);
+    closers.push(triages.close);
+    await triages.add('M-1');
+    const queue = new Queue(TRIAGE_QUEUE, { connection: redis, prefix: PREFIX });
+    closers.push(() => queue.close());
+    await vi.waitFor(async () => expect(await queue.getFailedCount()).toBe(1), WAIT);
+    await closeWorker(worker);
+    const [job] = await queue.getFailed();
+    if (job === undefined) throw new Error('no job');
+    const isFailed = () => job.isFailed();
+    const refused = async () => {
+      await redis.config('SET', 'min-replicas-to-write', '1');
+      await job.retry().finally(() => redis.config('SET', 'min-replicas-to-write', '0'));
+    };
+    await expect(retryFailed({ isFailed, retry: refused })).rejects.toThrow(/NOREPLICAS/);
+    const overtaken = async () => {
+      await job.retry();
+      await job.retry();
+    };
+    await retryFailed({ isFailed, retry: overtaken });
+    expect(await queue.getWaitingCount()).toBe(1);
   });
 });

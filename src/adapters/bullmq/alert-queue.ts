@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { type ConnectionOptions, DelayedError, type Job, type Worker } from 'bullmq';
 import { Alert, alertKey } from '../../alert/alert.ts';
 import { openQueue } from '../open-queue.ts';
+import { retryFailed } from './retry-failed.ts';
 import { readStored, startRetryingWorker } from './retrying-worker.ts';
 
 export const ALERT_QUEUE = 'alerts';
@@ -65,11 +66,6 @@ export function createAlertQueue(connection: ConnectionOptions, prefix: string):
     },
     close: () => queue.close(),
   };
-}
-
-/** A copy of one that failed to its last try, which is there for a week. Another bot may be faster. */
-async function retryFailed(job: Job): Promise<void> {
-  if (await job.isFailed()) await job.retry().catch(() => {});
 }
 
 /** Short, and without the colons and bare digits that BullMQ refuses. */

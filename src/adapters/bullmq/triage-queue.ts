@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { type ConnectionOptions, type Job, Worker } from 'bullmq';
 import { z } from 'zod';
 import { openQueue } from '../open-queue.ts';
+import { retryFailed } from './retry-failed.ts';
 
 export const TRIAGE_QUEUE = 'triage';
 /** A job that proves the queue alive: nothing is to be done (pulse.ts). */
@@ -45,8 +46,7 @@ export function createTriageQueue(connection: ConnectionOptions, prefix: string)
           removeOnFail: { age: 7 * FINISHED_KEPT_SECONDS },
         },
       );
-      // What failed to its last try is there for a week. Another bot may have been faster, or it ended just now.
-      if (await job.isFailed()) await job.retry().catch(() => {});
+      await retryFailed(job);
     },
     close: () => queue.close(),
   };
