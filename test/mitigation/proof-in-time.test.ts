@@ -1,10 +1,11 @@
 /** When the proof of a rollback is taken for its end, and when it waits; with the real record in a real Redis. */
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { createRollbackBook } from '../../src/adapters/redis/rollback-book.ts';
-import type { InstanceMemory, ServiceMemory } from '../../src/analysis/memory.ts';
+import type { ServiceMemory } from '../../src/analysis/memory.ts';
 import { DEFAULT_POLICY } from '../../src/analysis/policy.ts';
 import { inconclusive, type Outcome, ok } from '../../src/errors.ts';
 import { type CarryOutPorts, carryOutStep, type OrderState } from '../../src/mitigation/carry-out.ts';
+import { instanceOf, memoryOf, ripple } from '../analysis/memory-of.ts';
 import { startRedis, type TestRedis } from '../support/redis.ts';
 import { aRollback, openIncident, PROPOSED_AT } from './a-rollback.ts';
 
@@ -34,21 +35,8 @@ const VERIFYING = aRollback({
 /** A quiet instance, measured every 15 s from so many seconds after the act until now. */
 function measured(fromSeconds: number, nowSeconds: number, oomKillsAt: number[] = []): Outcome<ServiceMemory> {
   const startedAt = ACTED + fromSeconds;
-  const count = Math.floor((nowSeconds - startedAt) / 15) + 1;
-  const samples = Array.from({ length: count }, (_, i): [number, number] => [
-    startedAt + 15 * i,
-    800 * MIB + (i % 7) * 4096,
-  ]);
-  const instance: InstanceMemory = {
-    instance: '2.2',
-    release: 'v1',
-    startedAt,
-    endedAt: null,
-    endReason: null,
-    limitBytes: null,
-    samples,
-  };
-  return ok({ source: 'collector', instances: [instance], limitBytes: null, oomKillsAt, deploys: [] });
+  const quiet = (age: number) => 800 * MIB + ripple(age) * 8192;
+  return ok(memoryOf([instanceOf({ startedAt, untilSeconds: nowSeconds, everySeconds: 15 }, quiet)], { oomKillsAt }));
 }
 
 /** A step of a bot so many seconds after the act (or its order), and what it did. */
