@@ -165,7 +165,11 @@ describe('a triage that failed for good', () => {
     const isFailed = () => job.isFailed();
     const refused = async () => {
       await redis.config('SET', 'min-replicas-to-write', '1');
-      await job.retry().finally(() => redis.config('SET', 'min-replicas-to-write', '0'));
+      try {
+        await job.retry();
+      } finally {
+        await redis.config('SET', 'min-replicas-to-write', '0');
+      }
     };
     await expect(retryFailed({ isFailed, retry: refused })).rejects.toThrow(/NOREPLICAS/);
     const overtaken = async () => {
